@@ -1,0 +1,1 @@
+"""Counts to grams: the calibration model and its record."""

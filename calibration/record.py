@@ -1,0 +1,116 @@
+"""The calibration record of a board: what turns its counts into grams, and how sure each number is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from firmware_bridge.errors import ShelfedgeError
+
+FORMAT_VERSION = 1
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class CalibrationError(ShelfedgeError, ValueError):
+    """A calibration record can't be used. Examples: not JSON, a cell missing, a gain of zero."""
+
+
+class CellCalibration(BaseModel):
+    """One cell: ``grams = (counts - zero_counts) / counts_per_gram``; a reversed cell has a negative gain."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zero_counts: _Finite
+    counts_per_gram: _Finite
+    zero_sd_counts: _NonNegative = 0.0
+    gain_relative_sd: _NonNegative = 0.005
+    adc_bits: Annotated[int, Field(ge=0, le=32)] = 24
+    """Word length of the converter: its end stops and corrupted codes are known from it. 0: values that never were
+    converter codes (recordings imported in grams), where no code can be judged."""
+
+    @field_validator("counts_per_gram")
+    @classmethod
+    def _gain_isnt_zero(cls, value: float) -> float:
+        if abs(value) < 1e-9:
+            raise ValueError("must not be zero: a cell without gain can't weigh")
+        return value
+
+
+class BoardCalibration(BaseModel):
+    """One board: its cells by id, in the node file's names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = FORMAT_VERSION
+    board: str
+    made: str = ""
+    """When and how, for people: an ISO time and the procedure, or the name of the recording it came with."""
+    gain_common_relative_sd: _NonNegative = 0.0
+    """How far the whole board may be off together (a wrong reference weight, plates calibrated elsewhere)."""
+    cells: dict[str, CellCalibration]
+
+
+def nominal_grams_calibration(
+    board: str, cells: list[str], counts_per_gram: float, gain_common_relative_sd: float, made: str
+) -> BoardCalibration:
+    """The record for values that were already grams and are stored as ``grams x counts_per_gram`` counts."""
+    cell = CellCalibration(zero_counts=0.0, counts_per_gram=counts_per_gram, gain_relative_sd=0.0, adc_bits=0)
+    return BoardCalibration(
+        board=board, made=made, gain_common_relative_sd=gain_common_relative_sd, cells=dict.fromkeys(cells, cell)
+    )
+
+
+def calibration_from_json(text: str, where: str) -> dict[str, BoardCalibration]:
+    """Records by board out of JSON: one record, or an object of several by board id.
+
+    Raises CalibrationError naming ``where``, the key and what is expected.
+    """
+    try:
+        data: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CalibrationError(f"{where}:{error.lineno}: not JSON ({error.msg}); expected a calibration record") from None
+    if not isinstance(data, Mapping):
+        raise CalibrationError(f"{where}: expected a calibration record (a JSON object), got {type(data).__name__}")
+    records = [data] if "cells" in data else list(data.values())
+    found: dict[str, BoardCalibration] = {}
+    for record in records:
+        try:
+            board = BoardCalibration.model_validate(record)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise CalibrationError(f"{where}: {key}: {first['msg']} (got {first.get('input')!r})") from None
+        if board.version > FORMAT_VERSION:
+            raise CalibrationError(
+                f"{where}: {board.board}: record version {board.version} is newer than this shelfedge knows "
+                f"({FORMAT_VERSION}); update shelfedge"
+            )
+        found[board.board] = board
+    return found
+
+
+def calibration_to_json(records: Mapping[str, BoardCalibration]) -> str:
+    """Records by board as JSON, keys in a fixed order."""
+    return json.dumps({name: record.model_dump() for name, record in sorted(records.items())}, indent=1)
+
+
+def save_calibration(record: BoardCalibration, path: Path) -> None:
+    """Write one record so that a reader sees the old one or the new one, never half (P9)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(record.model_dump_json(indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

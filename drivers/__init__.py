@@ -1,0 +1,1 @@
+"""One file per kind of hardware behind one small contract per kind; each has a fake with physics."""

@@ -1,0 +1,1 @@
+"""The runtime on a node: from samples to events, and the commands around it."""

@@ -1,0 +1,1 @@
+"""The `shelfedge` command: one file per command, no logic."""

@@ -1,0 +1,1 @@
+"""The node file and the planogram: schema, loading, and errors that name file and line."""

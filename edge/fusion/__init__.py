@@ -1,0 +1,1 @@
+"""Samples to events: cleaning, frames, quiet plateaus, hypothesis decoding, confidence, memory."""

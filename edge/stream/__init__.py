@@ -1,0 +1,1 @@
+"""How events leave: their forms on the wire and for people."""

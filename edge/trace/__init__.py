@@ -1,0 +1,1 @@
+"""Traces: record, read, import, export, recover, cut and plot what the sensors said."""
