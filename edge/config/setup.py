@@ -1,0 +1,138 @@
+"""A node's whole setup: node file, planogram and calibration, read together, every problem reported at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.record import BoardCalibration
+from edge.config.calibration_records import read_records, records_from_text
+from edge.config.cross_checks import check_node, check_skus, check_slots
+from edge.config.errors import ConfigError, Problem
+from edge.config.node_file import NodePieces, read_node_file
+from edge.config.planogram_file import PlanogramPieces, read_planogram
+from edge.config.schema import NodeFile, Planogram, Slot
+from edge.config.text_file import read_text
+from edge.config.yaml_source import Located, parse_yaml
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything a node is told about its shelves.
+
+    Attributes:
+        calibration: records by board; a board that was never calibrated is not in there.
+        node_text, planogram_text: the files word for word, as they are attached to traces.
+    """
+
+    node: NodeFile
+    planogram: Planogram
+    calibration: dict[str, BoardCalibration]
+    node_text: str
+    planogram_text: str
+
+    def slots_on(self, board: str) -> dict[str, Slot]:
+        """The slots on one board by id, in the planogram's order."""
+        return {name: slot for name, slot in self.planogram.slots.items() if slot.board == board}
+
+
+def load_setup(path: Path) -> Setup:
+    """Read a node file with the planogram and the calibration it names.
+
+    Raises ConfigError with every problem of all of them.
+    """
+    problems: list[Problem] = []
+    node_text = read_text(path)
+    if isinstance(node_text, Problem):
+        raise ConfigError([node_text])
+    node = _node_pieces(node_text, str(path), problems)
+    if node is None:
+        raise ConfigError(problems)
+    planogram_text = _named_text(path, node, problems)
+    planogram = None
+    if planogram_text is not None:
+        planogram = _planogram_pieces(planogram_text, str(path.parent / node.node.values["planogram"]), node, problems)
+    calibration: dict[str, BoardCalibration] = {}
+    if isinstance(folder := node.node.values.get("calibration"), str):
+        calibration = read_records(path.parent / folder, node, problems)
+    return _built(node, planogram, calibration, node_text, planogram_text or "", problems)
+
+
+def setup_from_texts(node_text: str, planogram_text: str, calibration_text: str, where: str) -> Setup:
+    """The setup out of a trace's attachments; ``calibration_text`` may be empty.
+
+    ``where`` names the trace in error texts. Raises ConfigError with every problem of all of them.
+    """
+    problems: list[Problem] = []
+    node = _node_pieces(node_text, f"{where}/node.yaml", problems)
+    planogram = _planogram_pieces(planogram_text, f"{where}/planogram.yaml", node, problems)
+    calibration: dict[str, BoardCalibration] = {}
+    if calibration_text.strip():
+        calibration = records_from_text(calibration_text, f"{where}/calibration.json", node, problems)
+    return _built(node, planogram, calibration, node_text, planogram_text, problems)
+
+
+def _node_pieces(text: str, file: str, problems: list[Problem]) -> NodePieces | None:
+    root = _tree(text, file, "a node file (node, planogram, boards)", problems)
+    if root is None:
+        return None
+    if isinstance(root.value, dict) and "boards" not in root.value and {"skus", "slots"} & set(root.value):
+        problems.append(
+            Problem(file, 1, "", "", "this is a planogram; expected a node file, which names its planogram")
+        )
+        return None
+    pieces = read_node_file(root, file, problems)
+    check_node(pieces)
+    return pieces
+
+
+def _planogram_pieces(text: str, file: str, node: NodePieces | None, problems: list[Problem]) -> PlanogramPieces | None:
+    root = _tree(text, file, "a planogram (skus, slots)", problems)
+    if root is None:
+        return None
+    pieces = read_planogram(root, file, problems)
+    check_skus(pieces)
+    check_slots(pieces, node)
+    return pieces
+
+
+def _tree(text: str, file: str, what: str, problems: list[Problem]) -> Located | None:
+    root, found = parse_yaml(text, file)
+    problems.extend(found)
+    if found and root is None:
+        return None
+    if root is None or root.value is None:
+        problems.append(Problem(file, 1, "", "", f"the file is empty; expected {what}"))
+        return None
+    if not isinstance(root.value, dict):
+        problems.append(Problem(file, root.line, "", "", f"expected {what}, a mapping of keys and values"))
+        return None
+    return root
+
+
+def _named_text(path: Path, node: NodePieces, problems: list[Problem]) -> str | None:
+    """The planogram's text; a planogram that can't be opened is reported where it is named."""
+    named = node.node.values.get("planogram")
+    if named is None:
+        return None
+    text = read_text(path.parent / named)
+    if isinstance(text, str):
+        return text
+    if text.line:
+        problems.append(text)
+    else:
+        node.node.add("planogram", text.expected)
+    return None
+
+
+def _built(
+    node: NodePieces | None,
+    planogram: PlanogramPieces | None,
+    calibration: dict[str, BoardCalibration],
+    node_text: str,
+    planogram_text: str,
+    problems: list[Problem],
+) -> Setup:
+    if problems or node is None or planogram is None:
+        raise ConfigError(problems)
+    return Setup(node.build(), planogram.build(), calibration, node_text, planogram_text)
