@@ -74,7 +74,9 @@ def calibration_from_json(text: str, where: str) -> dict[str, BoardCalibration]:
     try:
         data: Any = json.loads(text)
     except json.JSONDecodeError as error:
-        raise CalibrationError(f"{where}:{error.lineno}: not JSON ({error.msg}); expected a calibration record") from None
+        raise CalibrationError(
+            f"{where}:{error.lineno}: not JSON ({error.msg}); expected a calibration record"
+        ) from None
     if not isinstance(data, Mapping):
         raise CalibrationError(f"{where}: expected a calibration record (a JSON object), got {type(data).__name__}")
     records = [data] if "cells" in data else list(data.values())

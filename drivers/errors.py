@@ -6,4 +6,4 @@ from firmware_bridge.errors import ShelfedgeError
 
 
 class DriverError(ShelfedgeError, OSError):
-    """A driver can't start or can't go on. Examples: a port that isn't there, a missing extra, options that don't fit."""
+    """A driver can't start or go on. Examples: a port that isn't there, a missing extra, options that don't fit."""

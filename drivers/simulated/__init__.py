@@ -1,0 +1,1 @@
+"""Shelf boards that aren't there: plates, load cells, converters and shoppers, with physics and the truth."""

@@ -1,0 +1,98 @@
+"""A recorded trace played through fusion: watched (progress, curves), counted, and paced where somebody looks on.
+
+Reading never sleeps and neither does fusion; pacing is this wrapper round the reader, so that a paced replay gives the
+same events as a fast one (P8).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from drivers.samples import SampleBlock
+from edge.trace.event import Event
+from edge.trace.reader import TraceReader
+
+NS_PER_S = 1_000_000_000
+
+
+def paced(
+    epochs: Iterator[list[SampleBlock]],
+    speed: float,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
+    sleep_s: Callable[[float], None] = time.sleep,
+) -> Iterator[list[SampleBlock]]:
+    """Epochs, each held back until its last sample would have come at ``speed`` times real time.
+
+    The pace counts from the first sample, so that a late epoch doesn't make the rest late.
+    """
+    begin_ns: int | None = None
+    started_ns = clock_ns()
+    for blocks in epochs:
+        if begin_ns is None:
+            begin_ns = min(int(block.time_ns[0]) for block in blocks)
+        end_ns = max(int(block.time_ns[-1]) for block in blocks)
+        wait_ns = started_ns + (end_ns - begin_ns) / speed - clock_ns()
+        if wait_ns > 0:
+            sleep_s(wait_ns / NS_PER_S)
+        yield blocks
+
+
+class Playback:
+    """One pass over a trace.
+
+    Args:
+        reader: the trace; its config, or the one it was opened with, is what fusion is told.
+        speed: times real time; None as fast as it goes.
+        watchers: each is given every epoch's blocks before fusion sees them.
+    Attributes:
+        begin_ns, end_ns: first and last sample seen so far; None before the first.
+    """
+
+    def __init__(
+        self,
+        reader: TraceReader,
+        speed: float | None = None,
+        watchers: Sequence[Callable[[list[SampleBlock]], None]] = (),
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        sleep_s: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.begin_ns: int | None = None
+        self.end_ns: int | None = None
+        self.setup = reader.require_setup()
+        self._reader = reader
+        self._speed = speed
+        self._watchers = watchers
+        self._clock_ns = clock_ns
+        self._sleep_s = sleep_s
+
+    @property
+    def duration_s(self) -> float:
+        """From the first to the last sample seen so far."""
+        if self.begin_ns is None or self.end_ns is None:
+            return 0.0
+        return (self.end_ns - self.begin_ns) / NS_PER_S
+
+    def events(self) -> Iterator[Event]:
+        """All revisions of all events, in the order in which they were decided."""
+        from edge.fusion.replay import replay
+
+        return replay(self.epochs(), self.setup)
+
+    def epochs(self) -> Iterator[list[SampleBlock]]:
+        """The reader's epochs, watched and at the pace asked for."""
+        epochs = self._reader.epochs()
+        if self._speed is not None:
+            epochs = paced(epochs, self._speed, self._clock_ns, self._sleep_s)
+        for blocks in epochs:
+            first_ns = min(int(block.time_ns[0]) for block in blocks)
+            self.begin_ns = first_ns if self.begin_ns is None else min(self.begin_ns, first_ns)
+            self.end_ns = max(self.end_ns or first_ns, *(int(block.time_ns[-1]) for block in blocks))
+            for watch in self._watchers:
+                watch(blocks)
+            yield blocks
+
+    def run_through(self) -> None:
+        """Read everything without fusion, for the watchers."""
+        for _ in self.epochs():
+            pass
