@@ -1,0 +1,68 @@
+"""Early, then final: turns each new reading of a board into new, revised, settled or retracted events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge.trace.event import Event, Status
+
+_MATERIAL_CONFIDENCE = 0.05  # a provisional event is sent again only when something a reader would act on has changed
+
+
+def _same(a: Event, b: Event) -> bool:
+    return (a.kind, a.sku, a.slot, a.quantity) == (b.kind, b.sku, b.slot, b.quantity)
+
+
+class Announcer:
+    """The open (not yet final) events of one board, and the numbering of all its events."""
+
+    def __init__(self, board: str) -> None:
+        self.board = board
+        self._next_number = 1
+        self._open: list[Event] = []
+
+    def announce(self, wanted: Sequence[Event], decided_ns: int) -> list[Event]:
+        """Events to send so that the reader's picture of what isn't settled becomes ``wanted``."""
+        return self._send(wanted, 0, decided_ns)
+
+    def settle(self, final: Sequence[Event], wanted: Sequence[Event], decided_ns: int) -> list[Event]:
+        """The same, with ``final`` settled for good before ``wanted``, which stays provisional."""
+        return self._send([*final, *wanted], len(final), decided_ns)
+
+    def _send(self, wanted: Sequence[Event], settled: int, decided_ns: int) -> list[Event]:
+        sent: list[Event] = []
+        kept: list[Event] = []
+        left = list(self._open)
+        for index, (old, new) in enumerate(self._matched(wanted, left)):
+            final = index < settled
+            if old is None:
+                new = replace(new, event_id=f"{self.board}-{self._next_number:06d}", revision=1)
+                self._next_number += 1
+            else:
+                left.remove(old)
+                new = replace(new, event_id=old.event_id, revision=old.revision + 1)
+                if not final and _same(old, new) and abs(old.confidence - new.confidence) < _MATERIAL_CONFIDENCE:
+                    kept.append(old)
+                    continue
+            new = replace(new, status=Status.FINAL if final else Status.PROVISIONAL)
+            sent.append(new)
+            if not final:
+                kept.append(new)
+        for old in left:
+            sent.append(replace(old, revision=old.revision + 1, status=Status.RETRACTED, decided_ns=decided_ns))
+        self._open = kept
+        return sent
+
+    @staticmethod
+    def _matched(wanted: Sequence[Event], open_events: Sequence[Event]) -> list[tuple[Event | None, Event]]:
+        """Each wanted event with the open one it continues: the same movement, else one of the same kind, in order."""
+        free = list(open_events)
+        pairs: list[tuple[Event | None, Event]] = [(None, new) for new in wanted]
+        for test in (_same, lambda old, new: old.kind == new.kind):
+            for index, (old, new) in enumerate(pairs):
+                found = None if old else next((event for event in free if test(event, new)), None)
+                if found:
+                    free.remove(found)
+                    pairs[index] = (found, new)
+        return pairs

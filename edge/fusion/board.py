@@ -1,0 +1,151 @@
+"""One board from samples to events: reads the chain of plateaus at each mark, decides, announces and remembers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.fusion.announce import Announcer
+from edge.fusion.chain import Chain
+from edge.fusion.lattice import Reading, Step, read_chain
+from edge.fusion.memory import Contents, ForeignObject, Hands, HandUnit
+from edge.fusion.model import BoardModel, SkuTable
+from edge.fusion.movement import Movement, movements_of
+from edge.fusion.moves import FOREIGN, CandidateMoves
+from edge.fusion.plateau import END, OPEN
+from edge.fusion.report import Reporter
+from edge.fusion.senses import Mark, Senses
+from edge.trace.event import Event
+
+CHAIN_MOST = 7
+SETTLED_S = 1.0  # quiet for this long, and sure: final
+PATIENCE_S = 4.5  # quiet for this long: final, sure or not
+PROVISIONAL_FROM = 0.6  # probability from which a movement is announced before it is final
+
+
+class BoardFusion:
+    """The state of one board. `sense` may run ahead; `decide` must be called in order of time over all boards."""
+
+    def __init__(self, model: BoardModel, skus: SkuTable, hands: Hands, review_below: float) -> None:
+        self.model = model
+        self._hands = hands
+        self._review_below = review_below
+        self._senses = Senses(model)
+        self.sense = self._senses.marks
+        self._reporter = Reporter(model, skus, review_below, self._senses.between)
+        self._announcer = Announcer(model.board)
+        self._chain = Chain(model.tolerance_g)
+        count = np.zeros((len(skus.ids), len(model.slot_ids)), np.int64)
+        for slot, (sku, there) in enumerate(zip(model.slot_sku, model.slot_count, strict=True)):
+            count[sku, slot] = there
+        self.contents = Contents(count)
+        self._candidates = CandidateMoves(model, skus)
+        self._faults_now = self._faults_settled = np.zeros((len(model.cell_ids), 1), np.int64)
+
+    def decide(self, mark: Mark) -> list[Event]:
+        """What one mark makes known. Marks of all boards of a node come here in order of time."""
+        self._faults_now = mark.faults
+        self._senses.forget(mark.decided_ns)
+        if len(self._chain) == 0:
+            self._chain.plateaus.append(mark.plateau)
+            self._faults_settled = mark.faults
+            return []
+        if mark.kind == OPEN:
+            self._chain.open(mark.plateau)
+        else:
+            self._chain.look_again(mark.plateau)
+        if len(self._chain) == 1 or mark.kind == END:
+            return []
+        return self._read(mark.plateau.seconds, mark.decided_ns, last_chance=False)
+
+    def finish(self) -> list[Event]:
+        """The trace is over: settle what is open with what is known."""
+        if len(self._chain) < 2:
+            return []
+        newest = self._chain.plateaus[-1]
+        return self._read(newest.seconds, newest.end_ns, last_chance=True)
+
+    def _read(self, quiet_s: float, decided_ns: int, last_chance: bool) -> list[Event]:
+        chain = self._chain.plateaus
+        moves = self._candidates.at(self.contents, self._hands, chain[-1].begin_ns)
+        reading = read_chain(self.model, chain, moves)
+        if reading is None or not reading.stories:
+            # Too few cells to weigh with: begin anew from here, nothing is claimed about what happened.
+            self._settle(len(chain) - 1)
+            return self._announcer.settle([], [], decided_ns)
+        _, probability, steps = reading.stories[0]
+        movements = movements_of(self.model, chain, moves, steps, self._senses.between)
+        new_faults = self._faults_now - self._faults_settled
+        events = [self._reporter.event(reading, chain, movement, new_faults, decided_ns) for movement in movements]
+        sure = min([event.confidence for event in events], default=probability) >= self._review_below
+        patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5)
+        if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
+            return self._settle_up_to(len(chain) - 1, events, movements, decided_ns)
+        node = self._settled_node(reading, steps, quiet_s)
+        if node:
+            return self._settle_up_to(node, events, movements, decided_ns)
+        return self._announcer.announce(_likely(events), decided_ns)
+
+    def _settled_node(self, reading: Reading, steps: tuple[Step, ...], quiet_s: float) -> int:
+        """The latest plateau before the newest about which nothing more will be learned, 0 if there is none.
+
+        That is one of the best story's, at rest for a good while, once the next visit is over too. On a board that
+        doesn't come to rest it is the story's first, whatever it was.
+        """
+        chain = self._chain.plateaus
+        inner = [step.edge.j for step in steps if step.edge.j < len(chain) - 1]
+        if quiet_s >= 0.5 * SETTLED_S and reading.undecided < 0.2:
+            rested = [node for node in inner if chain[node].seconds >= SETTLED_S]
+            if rested:
+                return rested[-1]
+        if len(chain) <= CHAIN_MOST:
+            return 0
+        shortest = min(range(1, len(chain) - 1), key=lambda node: chain[node].seconds)
+        if chain[shortest].seconds < 0.5 * SETTLED_S:
+            del chain[shortest]  # too short to be anybody's rest
+            return 0
+        return inner[0] if inner else shortest
+
+    def _settle_up_to(self, node: int, events: list[Event], movements: list[Movement], decided_ns: int) -> list[Event]:
+        """Settle what happened before plateau ``node`` of the best story and go on from there."""
+        pairs = list(zip(events, movements, strict=True))
+        settled = [(event, movement) for event, movement in pairs if movement.step.edge.j <= node]
+        later = [event for event, movement in pairs if movement.step.edge.j > node]
+        sent = self._announcer.settle([event for event, _ in settled], _likely(later), decided_ns)
+        for event, movement in settled:
+            self._remember(movement, event)
+        self._settle(node, nothing_happened=not events)
+        return sent
+
+    def _settle(self, node: int, nothing_happened: bool = False) -> None:
+        if nothing_happened:
+            self._chain.go_on()
+        else:
+            self._chain.settle(node)
+        self._faults_settled = self._faults_now
+
+    def _remember(self, movement: Movement, event: Event) -> None:
+        """Remember what a settled movement did to the board and to the hands."""
+        sign, sku, slot, quantity = movement.move
+        if sku == FOREIGN:
+            self._remember_foreign(movement)
+            return
+        self.contents.change(sku, slot, sign * quantity)
+        each, var = abs(movement.grams) / quantity, movement.grams_var / quantity
+        for _ in range(quantity):
+            if sign < 0:
+                self._hands.take(HandUnit(sku, each, var, event.slot or "", self.model.board, movement.time_ns))
+            else:
+                self._hands.give_back(sku, each)
+
+    def _remember_foreign(self, movement: Movement) -> None:
+        if movement.move[0] > 0:
+            x = movement.x_mm if movement.x_mm is not None else 0.5 * self.model.width_mm
+            y = movement.y_mm if movement.y_mm is not None else 0.5 * self.model.depth_mm
+            self.contents.put_foreign(ForeignObject(movement.grams, movement.grams_var, x, y))
+        else:
+            self.contents.take_foreign(-movement.grams)
+
+
+def _likely(events: list[Event]) -> list[Event]:
+    """What is worth announcing before it is final."""
+    return [event for event in events if event.sku is not None and event.confidence >= PROVISIONAL_FROM]

@@ -1,0 +1,85 @@
+"""All boards of a node: takes blocks of samples, gives events in order of time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from calibration.record import BoardCalibration
+from drivers.samples import SampleBlock
+from edge.config.setup import Setup
+from edge.fusion.board import BoardFusion
+from edge.fusion.memory import Hands
+from edge.fusion.model import board_model, sku_table
+from edge.fusion.senses import Mark
+from edge.trace.event import Event
+
+
+class Fusion:
+    """Samples to events for one node.
+
+    How the stream is cut into blocks doesn't change a bit of the events: boards share what is out in shoppers' hands,
+    so marks of all boards wait until every board has been heard up to their time, and are decided in order.
+
+    Attributes:
+        blind_boards: boards of the node file that can't be weighed with, and why.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        skus = sku_table(setup)
+        hands = Hands()
+        self.blind_boards: dict[str, str] = {}
+        self.boards: dict[str, BoardFusion] = {}
+        for name, board in setup.node.boards.items():
+            record = setup.calibration.get(name)
+            missing = _missing(record, list(board.cells))
+            if record is None or missing:
+                self.blind_boards[name] = missing
+                continue
+            model = board_model(setup, name, board, record, skus)
+            self.boards[name] = BoardFusion(model, skus, hands, setup.node.fusion.review_below)
+        self._order = {name: i for i, name in enumerate(self.boards)}
+        self._waiting: list[tuple[int, int, int, Mark]] = []
+        self._count = 0
+        self._heard_ns: dict[str, int] = {}
+
+    def push(self, blocks: Sequence[SampleBlock], until_ns: int | None = None) -> list[Event]:
+        """Take samples, each board's in order of time, and return what they decide.
+
+        ``until_ns``: all samples of all boards before this time have been given (now or earlier). Without it, that is
+        taken to be the oldest of the boards' newest samples. Blocks of boards that can't be weighed with are ignored.
+        """
+        for block in blocks:
+            board = self.boards.get(block.board)
+            if board is None or len(block) == 0:
+                continue
+            self._heard_ns[block.board] = int(block.time_ns[-1])
+            for mark in board.sense(block):
+                heapq.heappush(self._waiting, (mark.decided_ns, self._order[block.board], self._count, mark))
+                self._count += 1
+        if until_ns is None:
+            heard_all = len(self._heard_ns) == len(self.boards) and self.boards
+            until_ns = min(self._heard_ns.values()) if heard_all else None
+        return [] if until_ns is None else self._decide(until_ns)
+
+    def finish(self) -> list[Event]:
+        """The stream is over: decide everything that is still open."""
+        events = self._decide(None)
+        for board in self.boards.values():
+            events += board.finish()
+        return events
+
+    def _decide(self, until_ns: int | None) -> list[Event]:
+        events: list[Event] = []
+        names = list(self.boards)
+        while self._waiting and (until_ns is None or self._waiting[0][0] < until_ns):
+            _, order, _, mark = heapq.heappop(self._waiting)
+            events += self.boards[names[order]].decide(mark)
+        return events
+
+
+def _missing(record: BoardCalibration | None, cells: list[str]) -> str:
+    if record is None:
+        return "it has no calibration record"
+    absent = [cell for cell in cells if cell not in record.cells]
+    return f"its calibration record lacks cells {', '.join(absent)}" if absent else ""

@@ -1,0 +1,205 @@
+"""A run of plateaus explained as a whole.
+
+Between a settled plateau and the newest one there may be others: another visit's, or a hand's that rested on the board.
+The plateaus are the nodes of a lattice. An edge from plateau i to j says "the shelf was truly at i and then truly at j,
+and everything between was a hand", at the price of a hand for each plateau skipped. Every path is a complete story;
+stories with the same movements are added up, and their shares of the total are the posterior.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.fusion.change import change_between
+from edge.fusion.likelihood import FOREIGN_PUT, LOG_ONE, NOTHING, TOP, explain, log_normal
+from edge.fusion.model import BoardModel
+from edge.fusion.moves import FOREIGN, Moves
+from edge.fusion.plateau import Plateau
+from edge.fusion.resting import Held, held_by, log_hand, log_rest
+
+Floats = npt.NDArray[np.float64]
+
+BEAM = 24  # stories kept per plateau
+LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
+
+Move = tuple[int, int, int, int]  # sign, sku (FOREIGN), slot (-1), quantity
+Story = tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The change from plateau ``i`` to ``j`` and its best explanations, as `likelihood.explain` gives them."""
+
+    i: int
+    j: int
+    z: Floats
+    var: Floats
+    gain_var: float
+    evidence: float
+    top_log: Floats
+    top: npt.NDArray[np.int64]
+
+    def ranked(self) -> list[tuple[tuple[int, ...], float]]:
+        """Explanations worth following: rows of their moves, and log of prior times density."""
+        worth = self.top_log >= self.top_log[0] - 25.0
+        return [
+            ((int(a),) if b < 0 else (int(a), int(b)), float(log))
+            for (a, b), log in zip(self.top[worth], self.top_log[worth], strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One edge of a story, with the rows of its moves; (NOTHING,) where the shelf only rested in between."""
+
+    edge: Edge
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The posterior over stories.
+
+    Attributes:
+        stories: each complete story, its probability and the steps of its best path, best first.
+        undecided: probability that the newest plateaus are a hand's, so that the story isn't complete.
+    """
+
+    stories: tuple[tuple[Story, float, tuple[Step, ...]], ...]
+    undecided: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    log_mass: float  # all paths with this story
+    log_best: float
+    steps: tuple[Step, ...]  # of the best one
+
+
+class _Beam:
+    """Stories that end at one plateau."""
+
+    def __init__(self) -> None:
+        self.paths: dict[Story, _Path] = {}
+
+    def add(self, story: Story, log_mass: float, log_best: float, steps: tuple[Step, ...]) -> None:
+        """Another path to the plateau; paths with the same story are added up."""
+        old = self.paths.get(story)
+        if old is None:
+            self.paths[story] = _Path(log_mass, log_best, steps)
+        elif log_best > old.log_best:
+            self.paths[story] = _Path(_log_add(log_mass, old.log_mass), log_best, steps)
+        else:
+            self.paths[story] = replace(old, log_mass=_log_add(log_mass, old.log_mass))
+
+    def best(self) -> list[tuple[Story, _Path]]:
+        """The heaviest stories; equal ones in an order that doesn't depend on how they came."""
+        return sorted(self.paths.items(), key=lambda item: (-item[1].log_mass, item[0]))[:BEAM]
+
+
+def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Reading | None:
+    """Explain plateaus ``chain[0]`` (settled) to ``chain[-1]`` (newest). None where the cells couldn't see."""
+    last = len(chain) - 1
+    beams = [_Beam() for _ in chain]
+    beams[0].add((), 0.0, 0.0, ())
+    lost = -math.inf  # mass of paths that aren't complete stories, or of explanations too many to name
+    undecided = -math.inf
+    for i in range(last):
+        best = beams[i].best()
+        if not best:
+            continue
+        changes: list[Floats] = []
+        for j in range(i + 1, last + 1):
+            edge = _edge(model, chain, i, j, moves)
+            if edge is None:
+                return None
+            rest = log_rest(chain[j])
+            named = -math.inf
+            for rows, log_density in edge.ranked():
+                named = _log_add(named, log_density)
+                held = held_by(rows, moves, edge.z) if changes else ()
+                gain = rest + log_density + _log_hands(model, chain[i + 1 : j], changes, edge.z, held)
+                story, step = _moves_of(rows, moves, edge.z), (Step(edge, rows),)
+                for prefix, path in best:
+                    more = gain + _return_gain(model, path, story, edge, moves, log_density)
+                    beams[j].add(prefix + story, path.log_mass + more, path.log_best + more, path.steps + step)
+            if j == last and edge.evidence - named > 1e-9:
+                unnamed = edge.evidence + math.log(-math.expm1(named - edge.evidence))
+                hands = _log_hands(model, chain[i + 1 : j], changes, edge.z, ())
+                lost = _log_add(lost, best[0][1].log_mass + rest + unnamed + hands)
+            changes.append(edge.z)
+        still = sum(log_hand(model, chain[i + 1 + k], z, z, ()) for k, z in enumerate(changes))
+        for _, path in best:
+            undecided = _log_add(undecided, path.log_mass + still)
+    total = _log_add(lost, undecided)
+    for path in beams[last].paths.values():
+        total = _log_add(total, path.log_mass)
+    stories = tuple((story, math.exp(path.log_mass - total), path.steps) for story, path in beams[last].best())
+    return Reading(stories, math.exp(undecided - total))
+
+
+def _edge(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Moves) -> Edge | None:
+    change = change_between(model, chain[i], chain[j])
+    if change is None:
+        return None
+    z, var, gain_var = change
+    top_log, top = np.empty(TOP), np.empty((TOP, 2), np.int64)
+    evidence = explain(z, var, gain_var, model.sees, model.edges_mm, moves, top_log, top)
+    return Edge(i, j, z, var, gain_var, float(evidence), top_log, top)
+
+
+def _log_hands(
+    model: BoardModel, skipped: Sequence[Plateau], changes: Sequence[Floats], net: Floats, held: tuple[Held, ...]
+) -> float:
+    """Log price of the plateaus between the two ends of an edge being hands'."""
+    return sum(log_hand(model, plateau, z, net, held) for plateau, z in zip(skipped, changes, strict=True))
+
+
+def _moves_of(rows: tuple[int, ...], moves: Moves, z: Floats) -> Story:
+    if rows == (NOTHING,):
+        return ()
+    if rows == (FOREIGN_PUT,):
+        return ((1 if z[0] > 0 else -1, FOREIGN, -1, 1),)
+    return tuple(move_of(moves, row) for row in rows)
+
+
+def move_of(moves: Moves, row: int) -> Move:
+    """A candidate as sign, SKU, slot and quantity."""
+    return int(moves.sign[row]), int(moves.sku[row]), int(moves.slot[row]), int(moves.quantity[row])
+
+
+def _return_gain(model: BoardModel, path: _Path, story: Story, edge: Edge, moves: Moves, log_density: float) -> float:
+    """What a step gains when it undoes the step before: the same unit, taken, looked at and put back, or the reverse.
+
+    Then the two changes cancel to within the noise, in weight and, half of the time, in place. Without this, coming
+    back to the very same level would speak for a hand and against two movements.
+    """
+    if len(story) != 1 or story[0][1] == FOREIGN or not path.steps:
+        return 0.0
+    before = path.steps[-1]
+    if len(before.rows) != 1 or before.rows[0] < 0:
+        return 0.0
+    row = before.rows[0]
+    sign, *item = move_of(moves, row)
+    if (-sign, *item) != story[0]:
+        return 0.0
+    off, var = edge.z + before.edge.z, edge.var + before.edge.var
+    same_place = anew = LOG_ONE + LOG_UNDONE + math.log(0.5) + float(log_normal(off[0], var[0]))
+    for axis in (1, 2):
+        if model.sees[axis]:
+            same_place += float(log_normal(off[axis], var[axis]))
+            low, high = moves.box_mm[row, 2 * axis - 2 : 2 * axis]
+            anew -= math.log(high - low) + math.log(max(abs(float(edge.z[0])), 1.0))
+    return _log_add(log_density, _log_add(same_place, anew)) - log_density
+
+
+def _log_add(a: float, b: float) -> float:
+    """log(exp a + exp b), also of -inf."""
+    if a < b:
+        a, b = b, a
+    return a if b == -math.inf else a + math.log1p(math.exp(b - a))

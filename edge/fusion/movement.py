@@ -1,0 +1,126 @@
+"""From the steps of a story to single movements with their time, grams and place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.fusion.lattice import Move, Step, move_of
+from edge.fusion.likelihood import FOREIGN_PUT, NOTHING
+from edge.fusion.model import BoardModel
+from edge.fusion.moment import split_once, split_twice
+from edge.fusion.moves import FOREIGN, Moves
+from edge.fusion.plateau import Plateau
+
+Floats = npt.NDArray[np.float64]
+BatchesBetween = Callable[[int, int], tuple[Floats, int, int]]
+"""(begin_ns, end_ns) -> z of the batches in between [n, 3], the first one's time, and how many were dark."""
+_SCALE = np.array([1.0, 150.0, 150.0])  # g mm become g: moments are compared with weights at 150 mm
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One movement of a story. Place in board coordinates; None where the board can't tell."""
+
+    move: Move
+    grams: float
+    grams_var: float
+    x_mm: float | None
+    y_mm: float | None
+    time_ns: int
+    step: Step
+
+
+def movements_of(
+    model: BoardModel, chain: Sequence[Plateau], moves: Moves, steps: Sequence[Step], between: BatchesBetween
+) -> list[Movement]:
+    """The movements of a story in order of time."""
+    levels = _smoothed_changes(chain, moves, steps)
+    found: list[Movement] = []
+    for step, grams in zip(steps, levels, strict=True):
+        if step.rows != (NOTHING,):
+            found += _of_step(model, chain, moves, step, grams, between)
+    return found
+
+
+def _expected(moves: Moves, step: Step) -> tuple[float, float]:
+    """Weight and variance that the moves of a step should have; a foreign object may have any, and nothing none."""
+    if step.rows == (NOTHING,):
+        return 0.0, 1.0
+    if step.rows == (FOREIGN_PUT,):
+        return float(step.edge.z[0]), 1e8
+    rows = list(step.rows)
+    return float(moves.weight_g[rows].sum()), float(moves.weight_var[rows].sum())
+
+
+def _smoothed_changes(chain: Sequence[Plateau], moves: Moves, steps: Sequence[Step]) -> list[float]:
+    """Change of weight in each step, with the levels between steps corrected by what the items should weigh.
+
+    Least squares over the true levels ``l_k``: ``sum (l_k - L_k)^2 / v_k + sum (l_k+1 - l_k - mu)^2 / s^2``. A level
+    seen for half a second between two visits is worth less than the weight of a unit that was taken from here before.
+    """
+    if len(steps) < 2:
+        return [float(step.edge.z[0]) for step in steps]
+    n = len(steps) + 1
+    nodes = [steps[0].edge.i] + [step.edge.j for step in steps]
+    var = np.array([chain[node].sum_var + 0.05 for node in nodes])
+    measured = np.concatenate([[0.0], np.cumsum([step.edge.z[0] for step in steps])])
+    matrix, right = np.diag(1.0 / var), measured / var
+    for k, step in enumerate(steps):
+        mean, spread = _expected(moves, step)
+        weight = 1.0 / (spread + 1.0)
+        matrix[k : k + 2, k : k + 2] += weight * np.array([[1.0, -1.0], [-1.0, 1.0]])
+        right[k : k + 2] += weight * mean * np.array([-1.0, 1.0])
+    return [float(change) for change in np.diff(np.linalg.solve(matrix, right))][: n - 1]
+
+
+def _of_step(
+    model: BoardModel, chain: Sequence[Plateau], moves: Moves, step: Step, grams: float, between: BatchesBetween
+) -> list[Movement]:
+    before, after = chain[step.edge.i], chain[step.edge.j]
+    z, begin_ns, _ = between(before.end_ns, after.begin_ns)
+    every = model.statics.transforms[-1]
+    z = (z - every @ np.nan_to_num(before.level_g)) / _SCALE
+    if len(step.rows) == 2:
+        return _pair(model, moves, step, grams, z, begin_ns)
+    row = step.rows[0]
+    move = (1 if grams > 0 else -1, FOREIGN, -1, 1) if row == FOREIGN_PUT else move_of(moves, row)
+    split = split_once(z, np.zeros(3), step.edge.z / _SCALE, abs(float(step.edge.z[0])) + 1.0)
+    x, y = _place(model, step.edge.z)
+    return [Movement(move, grams, float(step.edge.var[0]), x, y, begin_ns + split * model.batch_ns, step)]
+
+
+def _pair(model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, begin_ns: int) -> list[Movement]:
+    """Two movements in one activity: the rest of the weight is shared by variance, the order is the one that fits."""
+    a, b = step.rows
+    rest = grams - float(moves.weight_g[a] + moves.weight_g[b])
+    share = float(moves.weight_var[a] / (moves.weight_var[a] + moves.weight_var[b]))
+    weights = {a: float(moves.weight_g[a]) + share * rest, b: float(moves.weight_g[b]) + (1.0 - share) * rest}
+    middles = {row: np.array([1.0, *moves.box_mm[row].reshape(2, 2).mean(axis=1)]) for row in (a, b)}
+    seen = np.array([True, model.statics.sees_x, model.statics.sees_y])
+    reach = max(abs(weight) for weight in weights.values())
+    fits = [
+        (split_twice(z, np.zeros(3), np.where(seen, weights[first] * middles[first], 0.0) / _SCALE,
+                     step.edge.z / _SCALE, reach), first)
+        for first in (a, b)
+    ]  # fmt: skip
+    (first_at, second_at, _), first = min(fits, key=lambda fit: fit[0][2])
+    found = []
+    for row, at in ((first, first_at), (b if first == a else a, second_at)):
+        x = float(middles[row][1] + model.statics.x0_mm) if model.statics.sees_x else None
+        y = float(middles[row][2] + model.statics.y0_mm) if model.statics.sees_y else None
+        time_ns = begin_ns + at * model.batch_ns
+        found.append(Movement(move_of(moves, row), weights[row], float(moves.weight_var[row]), x, y, time_ns, step))
+    return found
+
+
+def _place(model: BoardModel, z: Floats) -> tuple[float | None, float | None]:
+    statics = model.statics
+    if abs(z[0]) < 1.0:
+        return None, None
+    x = float(min(max(z[1] / z[0] + statics.x0_mm, 0.0), model.width_mm)) if statics.sees_x else None
+    y = float(min(max(z[2] / z[0] + statics.y0_mm, 0.0), model.depth_mm)) if statics.sees_y else None
+    return x, y

@@ -1,0 +1,115 @@
+"""Movements to events: the words, the confidence, what else it could have been, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.fusion.clean import FAULT_NAMES
+from edge.fusion.lattice import Move, Reading, Story
+from edge.fusion.model import BoardModel, SkuTable
+from edge.fusion.movement import BatchesBetween, Movement
+from edge.fusion.moves import FOREIGN
+from edge.fusion.plateau import Plateau
+from edge.trace.event import Alternative, Event, Evidence, Kind, Status
+
+BLIND_S = 2.0  # a board that couldn't see for longer than this sends what it finds afterwards to review
+_LEAST_PROBABLE = 1e-4  # alternatives below that aren't told
+_ALTERNATIVES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Makes the events of one board. Events come out provisional and without an id; `Announcer` gives both."""
+
+    model: BoardModel
+    skus: SkuTable
+    review_below: float
+    between: BatchesBetween
+
+    def event(
+        self,
+        reading: Reading,
+        chain: Sequence[Plateau],
+        movement: Movement,
+        new_faults: npt.NDArray[np.int64],
+        decided_ns: int,
+    ) -> Event:
+        """One movement as an event; ``new_faults`` [cells, FAULT_KINDS] came since the last settled state."""
+        sign, sku, slot, quantity = movement.move
+        confidence = min(sum(p for story, p, _ in reading.stories if movement.move in story), 1.0)
+        edge = movement.step.edge
+        before, after = chain[edge.i], chain[edge.j]
+        mask = before.mask & after.mask
+        dark_s = self.between(before.end_ns, after.begin_ns)[2] * self.model.batch_ns * 1e-9
+        blind = mask != (1 << len(self.model.cell_ids)) - 1 or dark_s > BLIND_S
+        return Event(
+            event_id="",
+            revision=0,
+            status=Status.PROVISIONAL,
+            kind=Kind.PUT if sign > 0 else Kind.PICK,
+            board=self.model.board,
+            slot=self._slot(slot),
+            sku=self._sku(sku),
+            quantity=quantity,
+            grams=movement.grams,
+            x_mm=movement.x_mm,
+            y_mm=movement.y_mm,
+            time_ns=movement.time_ns,
+            decided_ns=decided_ns,
+            confidence=confidence,
+            needs_review=blind or sku == FOREIGN or confidence < self.review_below,
+            alternatives=self._alternatives(reading, movement.move),
+            evidence=Evidence(
+                change_g=tuple(float(value) for value in after.level_g - before.level_g),
+                sd_g=float(np.sqrt(edge.var[0] + edge.gain_var)),
+                before_ms=before.batches * self.model.batch_ns * 1e-6,
+                after_ms=after.batches * self.model.batch_ns * 1e-6,
+                begin_ns=before.end_ns,
+                end_ns=after.begin_ns,
+                faults=self._faults(mask, new_faults),
+            ),
+        )
+
+    def _sku(self, sku: int) -> str | None:
+        return self.skus.ids[sku] if sku != FOREIGN else None
+
+    def _slot(self, slot: int) -> str | None:
+        return self.model.slot_ids[slot] if slot >= 0 else None
+
+    def _alternatives(self, reading: Reading, move: Move) -> tuple[Alternative, ...]:
+        """What could have happened instead of this movement, best first: the first movement that differs.
+
+        The stories that lack the movement, each by the movement it has in its place.
+        """
+        told = reading.stories[0][0]
+        found: dict[Move | None, float] = {}
+        for story, probability, _ in reading.stories:
+            if move not in story:
+                instead = _instead(story, told, move)
+                found[instead] = found.get(instead, 0.0) + probability
+        ranked = sorted(found.items(), key=lambda item: -item[1])[:_ALTERNATIVES]
+        return tuple(self._alternative(other, p) for other, p in ranked if p >= _LEAST_PROBABLE)
+
+    def _alternative(self, move: Move | None, probability: float) -> Alternative:
+        if move is None:
+            return Alternative(None, None, None, 0, probability)
+        sign, sku, slot, quantity = move
+        return Alternative(Kind.PUT if sign > 0 else Kind.PICK, self._sku(sku), self._slot(slot), quantity, probability)
+
+    def _faults(self, mask: int, new_faults: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        cells = self.model.cell_ids
+        names = [f"cell {cell}: no data" for i, cell in enumerate(cells) if mask >> i & 1 == 0]
+        for i, kind in np.argwhere(new_faults > 0):
+            names.append(f"cell {cells[i]}: {FAULT_NAMES[kind]} ({new_faults[i, kind]})")
+        return tuple(names)
+
+
+def _instead(story: Story, told: Story, move: Move) -> Move | None:
+    """The movement of ``story`` that stands in the place of ``move`` of the story that is told."""
+    others = [other for other in story if other not in told]
+    same_way = [other for other in others if other[0] == move[0]]
+    return next(iter(same_way or others), None)
