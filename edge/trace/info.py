@@ -1,0 +1,158 @@
+"""What is in a trace, for a person: `shelfedge trace info`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.samples import SampleBlock, SampleFlag
+from edge.trace.format import FORMAT_VERSION
+from edge.trace.reader import TraceReader
+
+_STEPS_TO_KNOW = 8
+_GAP_PERIODS = 3.0  # a pause this many times the usual one is a gap; an HX711 that skips one conversion makes two
+
+
+@dataclass(slots=True)
+class CellSummary:
+    """Attributes:
+    sample_count, flagged_count: samples, and those of them with any flag.
+    steady_s, steady_steps: time and steps between samples outside gaps; their quotient is the measured rate.
+    gap_count, longest_gap_s: pauses of over three usual periods.
+    """
+
+    sample_count: int = 0
+    flagged_count: int = 0
+    steady_s: float = 0.0
+    steady_steps: int = 0
+    gap_count: int = 0
+    longest_gap_s: float = 0.0
+    usual_ns: float = 0.0
+    usual_steps: int = 0
+    last_ns: int | None = None
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Samples per second outside gaps; None for fewer than two samples."""
+        return self.steady_steps / self.steady_s if self.steady_s > 0 else None
+
+    def add(self, time_ns: npt.NDArray[np.int64], flags: npt.NDArray[np.uint16]) -> None:
+        """The next samples of the cell."""
+        self.sample_count += time_ns.size
+        self.flagged_count += int(np.count_nonzero(flags))
+        steps = np.diff(time_ns) if self.last_ns is None else np.diff(time_ns, prepend=np.int64(self.last_ns))
+        self.last_ns = int(time_ns[-1])
+        if not steps.size:
+            return
+        if self.usual_steps < _STEPS_TO_KNOW and steps.size > self.usual_steps:
+            # What is usual comes from the samples: the config's rate may be wrong, which is what this table shows.
+            self.usual_ns, self.usual_steps = float(np.median(steps)), steps.size
+        gaps = steps > _GAP_PERIODS * self.usual_ns
+        self.gap_count += int(np.count_nonzero(gaps))
+        if gaps.any():
+            self.longest_gap_s = max(self.longest_gap_s, float(steps[gaps].max()) / 1e9)
+        self.steady_s += float(steps[~gaps].sum()) / 1e9
+        self.steady_steps += int(np.count_nonzero(~gaps))
+
+
+@dataclass(slots=True)
+class TraceSummary:
+    """Everything counted in one pass. ``cells`` by board and index of the cell."""
+
+    begin_ns: int | None = None
+    end_ns: int | None = None
+    cells: dict[tuple[str, int], CellSummary] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of all cells."""
+        return sum(cell.sample_count for cell in self.cells.values())
+
+    def add(self, block: SampleBlock) -> None:
+        """The next block of a board."""
+        first, last = int(block.time_ns[0]), int(block.time_ns[-1])
+        self.begin_ns = first if self.begin_ns is None else min(self.begin_ns, first)
+        self.end_ns = last if self.end_ns is None else max(self.end_ns, last)
+        for index in np.unique(block.cell).tolist():
+            at = block.cell == index
+            self.cells.setdefault((block.board, index), CellSummary()).add(block.time_ns[at], block.flags[at])
+        if block.flags.any():
+            for flag in SampleFlag:
+                count = int(np.count_nonzero(block.flags & flag.value))
+                if count:
+                    name = (flag.name or str(flag.value)).lower().replace("_", " ")
+                    self.flags[name] = self.flags.get(name, 0) + count
+
+
+def summarize(reader: TraceReader, progress: Callable[[int, int], None] | None = None) -> TraceSummary:
+    """One pass over a trace that was opened with ``known_only=False``."""
+    summary = TraceSummary()
+    for blocks in reader.epochs():
+        for block in blocks:
+            summary.add(block)
+        if progress:
+            progress(reader.bytes_read, reader.file_bytes)
+    return summary
+
+
+def info_text(reader: TraceReader, summary: TraceSummary) -> str:
+    """The page that `shelfedge trace info` prints."""
+    setup = reader.setup
+    boards = sorted({board for board, _ in summary.cells} | set(setup.node.boards if setup is not None else ()))
+    lines = [f"trace     {reader.path}"]
+    if setup is not None:
+        lines.append(f"node      {setup.node.node}")
+    if summary.begin_ns is not None and summary.end_ns is not None:
+        seconds = (summary.end_ns - summary.begin_ns) / 1e9
+        lines.append(f"duration  {seconds:.3f} s (from {summary.begin_ns / 1e9:.3f} s to {summary.end_ns / 1e9:.3f} s)")
+    total = summary.sample_count
+    per_sample = f", {reader.file_bytes / total:.2f} bytes per sample" if total else ""
+    lines.append(f"samples   {total} of {len(boards)} boards, {len(summary.cells)} cells")
+    lines.append(f"size      {reader.file_bytes} bytes{per_sample}")
+    lines.append(f"format    shelfedge trace, version {reader.metadata.get('format_version', f'{FORMAT_VERSION}?')}")
+    lines.append(f"labels    {len(reader.labels)}")
+    if setup is not None:
+        calibrated = [board for board in setup.node.boards if board in setup.calibration]
+        lines.append(f"weighed   {', '.join(calibrated) or 'no board has a calibration'}")
+    else:
+        lines.append(f"config    {reader.setup_problem}")
+    flags = ", ".join(f"{count} {name}" for name, count in sorted(summary.flags.items()))
+    lines.append(f"flags     {flags or 'none'}")
+    lines += ["", *_table(reader, summary, boards)]
+    if reader.losses:
+        lines += ["", f"DAMAGED   {len(reader.losses)} places, listed below"]
+    return "\n".join(lines)
+
+
+def _table(reader: TraceReader, summary: TraceSummary, boards: list[str]) -> list[str]:
+    setup = reader.setup
+    rows = [("board", "cell", "samples", "rate Hz", "nominal", "gaps", "longest s", "flagged")]
+    for board in boards:
+        section = setup.node.boards.get(board) if setup is not None else None
+        names = list(section.cells) if section is not None else []
+        seen = [index for name, index in summary.cells if name == board]
+        for index in range(max(len(names), max(seen, default=-1) + 1)):
+            cell = summary.cells.get((board, index), CellSummary())
+            rows.append(
+                (
+                    board if section is not None or setup is None else f"{board} (not in the config)",
+                    names[index] if index < len(names) else f"number {index}",
+                    str(cell.sample_count),
+                    "-" if cell.rate_hz is None else f"{cell.rate_hz:.3f}",
+                    "-" if section is None else f"{section.rate_hz:g}",
+                    str(cell.gap_count),
+                    f"{cell.longest_gap_s:.3f}" if cell.gap_count else "-",
+                    str(cell.flagged_count),
+                )
+            )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    names = [text.ljust(width) for text, width in zip(row[:2], widths[:2], strict=True)]
+    return names + [text.rjust(width) for text, width in zip(row[2:], widths[2:], strict=True)]

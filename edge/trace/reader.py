@@ -1,0 +1,290 @@
+"""Read a trace from front to back: its config, then its epochs. Damage costs what it hit and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from drivers.samples import SampleBlock
+from edge.trace import format as layout
+from edge.trace.block_codec import MESSAGE_ENCODING, DecodedBlock, decode_block
+from edge.trace.calibration_file import with_stored_records
+from edge.trace.cell_order import CellOrder
+from edge.trace.chunk import Chunk, ChunkDamagedError, channel_encoding, messages
+from edge.trace.errors import BlockDamagedError, TraceDamagedError, TraceError, TraceFileError
+from edge.trace.event import Label
+from edge.trace.format import MAGIC
+from edge.trace.labels import labels_from_json
+from edge.trace.loss import Loss, losses_text
+from edge.trace.records import Attachment, Header, LooseMessage, Metadata, RecordWalk
+from edge.trace.tail import totals
+from firmware_bridge.errors import ShelfedgeError
+
+if TYPE_CHECKING:
+    from edge.config.setup import Setup
+
+
+class TraceReader:
+    """A trace file, whole or damaged.
+
+    Args:
+        path: the file; a ``.part`` file of a recording that never ended is fine.
+        setup: use this config instead of the one in the trace. Cells are matched by their ids.
+        known_only: leave out (and report) samples of boards and cells that the config doesn't have.
+    Attributes:
+        losses: what couldn't be used so far; complete when `epochs` has been read to its end.
+        attachments: intact attachments at the front, bytes by name.
+        metadata: ``format_version``, ``epoch_ns`` ... as text; empty where they were damaged.
+        begin_ns, end_ns, sample_count: of the whole trace, or None where the file was never finished or is damaged.
+    Raises:
+        TraceFileError: there is no such file, or it can't be read.
+        TraceError: it isn't a trace of shelfedge.
+    """
+
+    def __init__(self, path: Path, setup: Setup | None = None, known_only: bool = True) -> None:
+        self.path = path
+        self.losses: list[Loss] = []
+        self.attachments: dict[str, bytes] = {}
+        self.metadata: dict[str, str] = {}
+        self.setup_problem = ""
+        self._given = setup
+        self._known_only = known_only
+        self._label_losses: list[Loss] = []
+        self._walk: RecordWalk | None = None
+        try:
+            self._file = path.open("rb")
+            self.file_bytes = path.stat().st_size
+        except OSError as error:
+            raise TraceFileError(f"{path}: can't read it: {error.strerror}") from None
+        try:
+            self._read_front()
+            self.begin_ns, self.end_ns, self.sample_count = totals(self._file, self.file_bytes)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> TraceReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    @property
+    def epoch_ns(self) -> int | None:
+        """How long the epochs were when the trace was written; None where that is damaged."""
+        text = self.metadata.get("epoch_ns", "")
+        return int(text) if text.isdigit() and 0 < int(text) <= 3600 * 10**9 else None
+
+    @property
+    def bytes_read(self) -> int:
+        """How far `epochs` has come, out of ``file_bytes``."""
+        return self._walk.position if self._walk else 0
+
+    @cached_property
+    def stored_setup(self) -> Setup | None:
+        """The config in the trace; None where it is missing or damaged, and then ``setup_problem`` says why."""
+        from edge.config.setup import setup_from_texts
+
+        texts = {}
+        for name in (layout.NODE_FILE, layout.PLANOGRAM, layout.CALIBRATION):
+            if name in self.attachments:
+                texts[name] = self.attachments[name].decode("utf-8", "replace")
+            elif name != layout.CALIBRATION:
+                self.setup_problem = f"{self.path}: the trace has no intact {name}; give the config with --config"
+                return None
+        try:
+            return setup_from_texts(
+                texts[layout.NODE_FILE], texts[layout.PLANOGRAM], texts.get(layout.CALIBRATION, ""), str(self.path)
+            )
+        except ShelfedgeError as error:
+            self.setup_problem = f"{error}\n{self.path}: the config in the trace can't be used; give one with --config"
+            return None
+
+    @cached_property
+    def setup(self) -> Setup | None:
+        """The config that was given, or else the one in the trace; None where there is neither.
+
+        A given config without a board's calibration takes the trace's. A board that was recorded in grams keeps it in
+        any case: a converter's says nothing about grams.
+        """
+        if self._given is None:
+            return self.stored_setup
+        return with_stored_records(self._given, self.attachments.get(layout.CALIBRATION))
+
+    def require_setup(self) -> Setup:
+        """`setup`. Raises TraceError, saying what to do, where there is none."""
+        if self.setup is None:
+            raise TraceError(self.setup_problem)
+        return self.setup
+
+    @cached_property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels in the trace; none where there are none or they can't be read (which is a loss)."""
+        data = self.attachments.get(layout.LABELS)
+        if data is None:
+            return ()
+        try:
+            return labels_from_json(data.decode("utf-8", "replace"), f"{self.path}: {layout.LABELS}")
+        except TraceError as error:
+            self._label_losses = [Loss(str(error))]
+            self.losses += self._label_losses
+            return ()
+
+    def epochs(self) -> Iterator[list[SampleBlock]]:
+        """The blocks of all boards, epoch by epoch in order of time; at most one per board in each list.
+
+        Never sleeps, holds 60 epochs at most. ``losses`` starts anew with each call.
+        """
+        order = CellOrder(self.stored_setup, self.setup) if self._known_only and self.setup is not None else None
+        self.losses = list(self._label_losses)
+        held: dict[int, dict[str, list[SampleBlock]]] = {}
+        waiting: list[int] = []
+        last_ns: dict[str, int] = {}
+        done_ns: int | None = None
+        for decoded in self._blocks():
+            block = decoded.block if order is None else order.fitted(decoded)
+            if not len(block):
+                continue
+            epoch_ns = decoded.epoch_begin_ns
+            if done_ns is not None and epoch_ns <= done_ns:
+                self._lose_unordered(block, len(block))
+                continue
+            if epoch_ns not in held:
+                held[epoch_ns] = {}
+                heapq.heappush(waiting, epoch_ns)
+            held[epoch_ns].setdefault(block.board, []).append(block)
+            if len(waiting) > layout.HOLD_EPOCHS + 1:
+                done_ns = heapq.heappop(waiting)
+                yield from self._in_order(held.pop(done_ns), last_ns)
+        while waiting:
+            yield from self._in_order(held.pop(heapq.heappop(waiting)), last_ns)
+        if order is not None:
+            self.losses += order.losses()
+
+    def raise_losses(self) -> None:
+        """Raises TraceDamagedError (exit code 3) listing what was lost, if anything was."""
+        if self.losses:
+            in_file = any(loss.offset is not None for loss in self.losses)
+            advice = "; `shelfedge trace recover` writes it to a sound file" if in_file else ""
+            raise TraceDamagedError(
+                f"{losses_text(str(self.path), self.losses)}\n{self.path}: the rest was used{advice}"
+            )
+
+    def _blocks(self) -> Iterator[DecodedBlock]:
+        walk = self._walk = RecordWalk(self._file, self.file_bytes)
+        walk.losses = self.losses
+        foreign: set[int] = set()
+        for record in walk.records():
+            if isinstance(record, LooseMessage):
+                if record.channel_id not in foreign:
+                    yield from self._decoded(record.payload, record.offset)
+            elif isinstance(record, Chunk):
+                try:
+                    for channel, data, is_channel in messages(record):
+                        if is_channel:
+                            encoding = channel_encoding(data)
+                            (foreign.discard if encoding == MESSAGE_ENCODING else foreign.add)(channel)
+                        elif channel not in foreign:
+                            yield from self._decoded(data, record.offset)
+                except ChunkDamagedError as error:
+                    self.losses.append(Loss(f"the rest of a chunk can't be used: {error}", record.offset))
+
+    def _decoded(self, payload: bytes | memoryview, offset: int) -> Iterator[DecodedBlock]:
+        try:
+            yield decode_block(payload)
+        except BlockDamagedError as error:
+            self.losses.append(Loss(f"a block of samples can't be used: {error}", offset))
+
+    def _in_order(self, boards: dict[str, list[SampleBlock]], last_ns: dict[str, int]) -> Iterator[list[SampleBlock]]:
+        """One epoch: parts joined, boards in order of the config, and no board's time ever going back."""
+        known = list(self.setup.node.boards) if self.setup is not None else []
+        blocks = []
+        for board in sorted(boards, key=lambda name: (known.index(name) if name in known else len(known), name)):
+            parts = boards[board]
+            block = parts[0] if len(parts) == 1 else _sorted(SampleBlock.join(parts))
+            before = int(np.searchsorted(block.time_ns, last_ns[board])) if board in last_ns else 0
+            if before:
+                self._lose_unordered(block, before)
+                block = block.part(before, len(block))
+            if len(block):
+                last_ns[board] = int(block.time_ns[-1])
+                blocks.append(block)
+        if blocks:
+            yield blocks
+
+    def _lose_unordered(self, block: SampleBlock, n_samples: int) -> None:
+        what = f"{n_samples} samples of board {block.board} lie before samples already read; they aren't used"
+        self.losses.append(Loss(what, None, None, int(block.time_ns[0]), int(block.time_ns[n_samples - 1])))
+
+    def _read_front(self) -> None:
+        """Everything before the samples, and whether it is ours at all."""
+        walk = RecordWalk(self._file, self.file_bytes)
+        ours = False
+        profile = ""
+        for record in walk.records():
+            if isinstance(record, Header):
+                profile = record.profile
+                ours = ours or profile == layout.PROFILE
+            elif isinstance(record, Attachment):
+                ours = ours or record.name in layout.ATTACHMENTS
+                self.attachments.setdefault(record.name, record.data)
+            elif isinstance(record, Metadata) and record.name == layout.METADATA_FORMAT:
+                ours = True
+                self.metadata = record.values
+            elif isinstance(record, Chunk):
+                ours = ours or _holds_blocks(record)
+                break
+        self.losses = walk.losses
+        if not ours:
+            raise TraceError(f"{self.path}: {_why_not_ours(self._file, self.file_bytes, profile)}")
+        version = self.metadata.get("format_version", str(layout.FORMAT_VERSION))
+        if not version.isdigit() or int(version) > layout.FORMAT_VERSION:
+            raise TraceError(
+                f"{self.path}: format version {version}; this shelfedge reads up to {layout.FORMAT_VERSION}; "
+                "update shelfedge"
+            )
+
+
+def _holds_blocks(chunk: Chunk) -> bool:
+    with contextlib.suppress(ChunkDamagedError, BlockDamagedError):
+        for _, data, is_channel in messages(chunk):
+            if is_channel and channel_encoding(data) == MESSAGE_ENCODING:
+                return True
+            if not is_channel:
+                return bool(decode_block(data))
+    return False
+
+
+def _why_not_ours(file: BinaryIO, size: int, profile: str) -> str:
+    file.seek(0)
+    front = file.read(len(MAGIC))
+    if not front:
+        return "the file is empty; expected a trace (.mcap)"
+    if MAGIC.startswith(front[:size]):
+        if size <= len(MAGIC) + 64:
+            return "the file ends before its first record; nothing can be read from it"
+        by = f" (profile {profile!r})" if profile else ""
+        return (
+            f"an MCAP file{by}, but not a trace of shelfedge; expected one made by `shelfedge trace import` or a node"
+        )
+    return "not an MCAP file; expected a trace (.mcap); a CSV is made into one by `shelfedge trace import`"
+
+
+def _sorted(block: SampleBlock) -> SampleBlock:
+    if not bool((block.time_ns[1:] < block.time_ns[:-1]).any()):
+        return block
+    order = np.lexsort((block.cell, block.time_ns))
+    return SampleBlock(block.board, block.time_ns[order], block.cell[order], block.counts[order], block.flags[order])

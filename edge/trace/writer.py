@@ -1,0 +1,230 @@
+"""Write a trace: an MCAP file of blocks that alone is enough to replay.
+
+Config, planogram, calibration and labels go to the front, so that a file that was cut off still replays. The file is
+written as ``<name>.part`` and gets its name only when it is whole and on the disk.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calibration.record import calibration_to_json
+from drivers.samples import SampleBlock
+from edge.trace import format as layout
+from edge.trace.block_codec import LAYOUT, MESSAGE_ENCODING, SCHEMA_NAME, encode_block
+from edge.trace.errors import TraceError, TraceFileError
+from edge.trace.event import Label
+from edge.trace.labels import labels_to_json
+from edge.trace.whole_file import WholeFile
+
+if TYPE_CHECKING:
+    from edge.config.setup import Setup
+
+_MAX_TIME_NS = 1 << 62  # leaves room to add and subtract epochs without overflow; 2^62 ns of unix time is the year 2116
+
+
+class TraceWriter:
+    """Records blocks of any size, of any boards of ``setup``, as epochs.
+
+    Blocks of one board come in order of time. Boards may be out of step by up to 60 epochs. Use as a context manager:
+    leaving it with an exception removes what was written and leaves a former file of that name untouched.
+
+    Args:
+        path: the finished file.
+        setup: written into the trace; None only for a copy of a trace whose config was lost.
+        labels: what really happened, when it is known.
+        epoch_ns: a block never crosses a multiple of this.
+        attachments: for copies of traces: bytes by name, instead of what ``setup`` and ``labels`` would give. Boards
+            and cells that the config doesn't have are copied too.
+    Raises:
+        TraceFileError: the file can't be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        setup: Setup | None,
+        labels: Iterable[Label] = (),
+        epoch_ns: int = layout.EPOCH_NS,
+        attachments: Mapping[str, bytes] | None = None,
+    ) -> None:
+        from mcap.writer import CompressionType, Writer
+
+        if not 0 < epoch_ns <= 3600 * 10**9:
+            raise ValueError(f"epoch_ns is {epoch_ns}; expected up to an hour")
+        self.path = path
+        self.sample_count = 0
+        self._epoch_ns = epoch_ns
+        self._cells = {name: list(board.cells) for name, board in setup.node.boards.items()} if setup else {}
+        self._copies = attachments is not None  # what a trace holds is copied, whether its config knows it or not
+        self._rates_hz = {name: board.rate_hz for name, board in setup.node.boards.items()} if setup else {}
+        self._attachments = dict(attachments) if attachments is not None else _attachments(setup, tuple(labels))
+        self._pending: dict[str, tuple[int, list[SampleBlock]]] = {}
+        self._last_ns: dict[str, int] = {}
+        self._newest_epoch: int | None = None
+        self._chunk_first_epoch: int | None = None
+        self._log_origin_ns: int | None = None
+        self._begin_ns: int | None = None
+        self._end_ns: int | None = None
+        self._channels: dict[str, int] = {}
+        self._schema_id = 0
+        self._whole = WholeFile(path)
+        self._mcap: Any = Writer(
+            self._whole.file, chunk_size=layout.CHUNK_BYTES, compression=CompressionType.ZSTD, enable_data_crcs=True
+        )
+
+    def __enter__(self) -> TraceWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, block: SampleBlock) -> None:
+        """Add samples. They are on the disk after at most 30 more epochs.
+
+        Raises TraceError for a board or cell that the config doesn't have, times that decrease within a board or lie
+        more than 60 epochs behind another board's; TraceFileError when the disk refuses.
+        """
+        if not len(block):
+            return
+        self._check(block)
+        self._last_ns[block.board] = int(block.time_ns[-1])
+        epochs = block.time_ns // self._epoch_ns
+        cuts = [0, *(np.flatnonzero(np.diff(epochs)) + 1).tolist(), len(block)]
+        try:
+            for begin, end in itertools.pairwise(cuts):
+                self._collect(int(epochs[begin]), block.part(begin, end))
+        except OSError as error:
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Write what is pending, then the index; bring the file to the disk; give it its name."""
+        if self._whole.file.closed:
+            return
+        try:
+            for board in sorted(self._pending, key=lambda name: self._pending[name][0]):
+                self._emit(board)
+            self._start()
+            totals = {"samples": str(self.sample_count)}
+            if self._begin_ns is not None:
+                totals |= {"begin_ns": str(self._begin_ns), "end_ns": str(self._end_ns)}
+            self._mcap.add_metadata(layout.METADATA_TOTALS, layout.sealed(totals))
+            self._mcap.finish()
+            self._whole.finish()
+        except TraceFileError:
+            raise
+        except OSError as error:
+            self.abort()
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Remove what was written; nothing appears under the final name."""
+        self._whole.discard()
+
+    def _check(self, block: SampleBlock) -> None:
+        board = block.board
+        if not self._copies:
+            if board not in self._cells:
+                raise TraceError(f"board {board} isn't in the node file; expected one of {', '.join(self._cells)}")
+            if int(block.cell.max()) >= len(self._cells[board]):
+                raise TraceError(
+                    f"board {board}: sample of cell {int(block.cell.max())}, "
+                    f"but the node file gives it {len(self._cells[board])} cells (counted from 0)"
+                )
+        times = block.time_ns
+        first_ns, last_ns = int(times[0]), int(times[-1])
+        if first_ns < self._last_ns.get(board, first_ns) or bool((times[1:] < times[:-1]).any()):
+            raise TraceError(f"board {board}: times decrease; expected the samples of a board in order of time")
+        if first_ns < -_MAX_TIME_NS or last_ns > _MAX_TIME_NS:
+            raise TraceError(f"board {board}: time {first_ns} ns is out of range")
+        if self._newest_epoch is not None and first_ns // self._epoch_ns < self._newest_epoch - layout.HOLD_EPOCHS:
+            behind_s = (self._newest_epoch * self._epoch_ns - first_ns) / 1e9
+            raise TraceError(
+                f"board {board} is {behind_s:.0f} s behind the other boards; expected boards in step, "
+                f"at most {layout.HOLD_EPOCHS} epochs apart"
+            )
+
+    def _collect(self, epoch: int, block: SampleBlock) -> None:
+        pending = self._pending.get(block.board)
+        if pending and pending[0] == epoch:
+            pending[1].append(block)
+            return
+        if pending:
+            self._emit(block.board)
+        self._pending[block.board] = (epoch, [block])
+        if self._newest_epoch is None or epoch > self._newest_epoch:
+            self._newest_epoch = epoch
+            # A board that has fallen silent must not keep its last samples in memory.
+            for board in [name for name, (begun, _) in self._pending.items() if begun < epoch - 5]:
+                self._emit(board)
+
+    def _emit(self, board: str) -> None:
+        epoch, blocks = self._pending.pop(board)
+        block = blocks[0] if len(blocks) == 1 else SampleBlock.join(blocks)
+        self._start(epoch)
+        begin_ns = epoch * self._epoch_ns
+        payload = encode_block(block, begin_ns, max(len(self._cells.get(board, ())), int(block.cell.max()) + 1))
+        log_ns = max(0, begin_ns - (self._log_origin_ns or 0))
+        self._mcap.add_message(self._channel(board), log_ns, payload, log_ns)
+        self.sample_count += len(block)
+        first_ns, last_ns = int(block.time_ns[0]), int(block.time_ns[-1])
+        self._begin_ns = first_ns if self._begin_ns is None else min(self._begin_ns, first_ns)
+        self._end_ns = last_ns if self._end_ns is None else max(self._end_ns, last_ns)
+        if self._chunk_first_epoch is None:
+            self._chunk_first_epoch = epoch
+        elif abs(epoch - self._chunk_first_epoch) >= layout.CHUNK_SPAN_EPOCHS:
+            self._mcap.flush()
+            self._chunk_first_epoch = None
+
+    def _start(self, first_epoch: int = 0) -> None:
+        """The front of the file. Waits for the first block, because MCAP's log times can't be negative and ours can."""
+        if self._log_origin_ns is not None:
+            return
+        self._log_origin_ns = min(0, (first_epoch - layout.HOLD_EPOCHS) * self._epoch_ns)
+        self._mcap.start(profile=layout.PROFILE, library=f"shelfedge trace {layout.FORMAT_VERSION}")
+        values = {
+            "format_version": str(layout.FORMAT_VERSION),
+            "epoch_ns": str(self._epoch_ns),
+            "log_time_origin_ns": str(self._log_origin_ns),
+        }
+        self._mcap.add_metadata(layout.METADATA_FORMAT, layout.sealed(values))
+        for name, data in self._attachments.items():
+            media_type = layout.MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+            self._mcap.add_attachment(create_time=0, log_time=0, name=name, media_type=media_type, data=data)
+        self._schema_id = self._mcap.register_schema(SCHEMA_NAME, "text", LAYOUT.encode())
+
+    def _channel(self, board: str) -> int:
+        if board not in self._channels:
+            metadata = {"board": board}
+            if board in self._cells:
+                metadata |= {"cells": " ".join(self._cells[board]), "rate_hz": f"{self._rates_hz[board]:g}"}
+            self._channels[board] = self._mcap.register_channel(
+                layout.TOPIC_PREFIX + board, MESSAGE_ENCODING, self._schema_id, metadata
+            )
+        return self._channels[board]
+
+
+def _attachments(setup: Setup | None, labels: tuple[Label, ...]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    if setup is not None:
+        found[layout.NODE_FILE] = setup.node_text.encode()
+        found[layout.PLANOGRAM] = setup.planogram_text.encode()
+        if setup.calibration:
+            found[layout.CALIBRATION] = calibration_to_json(setup.calibration).encode()
+    if labels:
+        found[layout.LABELS] = labels_to_json(labels).encode()
+    return found
