@@ -137,7 +137,7 @@ def log_foreign(z: npt.NDArray[np.float64], sees: npt.NDArray[np.bool_], board_m
     return log_anything(z, sees, board_mm, log_weight)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")  # a call would hand over all arrays of the moves, which costs more than the work
 def log_one(
     z: npt.NDArray[np.float64], var: npt.NDArray[np.float64], gain_var: float, sees: npt.NDArray[np.bool_],
     moves: Moves, i: int,
@@ -161,7 +161,7 @@ def log_one(
     return density
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")  # a call would hand over all arrays of the moves, which costs more than the work
 def log_two(
     z: npt.NDArray[np.float64], var: npt.NDArray[np.float64], gain_var: float, sees: npt.NDArray[np.bool_],
     moves: Moves, i: int, j: int,

@@ -1,0 +1,74 @@
+# The first command in a fresh clone may be any of these: each sets up what it needs in .venv, once.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: help demo test bench lint clean venv
+
+help:
+	@echo "make demo    watch shelf events being found, live, on a simulated board (no hardware)"
+	@echo "make test    format, lint, types and tests"
+	@echo "make lint    format, lint and types"
+	@echo "make bench   how fast a long trace replays"
+	@echo "make venv    only set up .venv"
+	@echo "make clean   remove everything that make made, .venv too"
+
+demo: .venv/.demo
+	@.venv/bin/shelfedge demo
+
+test: lint
+	$(PYTHON) -m pytest -n 2
+
+lint: .venv/.dev
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+bench: .venv/.demo
+	@$(PYTHON) -m hil.bench
+
+venv: .venv/.demo
+
+clean:
+	rm -rf .venv build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+.venv/.demo: pyproject.toml | .venv/.made
+	@echo "Installing shelfedge and what it needs into .venv (a minute or two, once) ..."
+	@$(PIP_INSTALL) '.[plot]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/.made
+	@echo "Installing shelfedge and what its tests need into .venv (a minute or two, once) ..."
+	@$(PIP_INSTALL) '.[dev]'
+	@touch $@ .venv/.demo
+
+# The first Python that is new enough and can make a venv; failing that, one that is new enough, after installing
+# python3-venv (Debian and Raspberry Pi OS ship it apart). A candidate is run, not only looked for: it may be a shim.
+.venv/.made:
+	@can='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	python=; bare=; \
+	for candidate in python3.13 python3.12 python3.11 python3 /usr/bin/python3; do \
+	    $$candidate -c "$$can" 2>/dev/null || continue; \
+	    if $$candidate -c 'import ensurepip, venv' 2>/dev/null; then python=$$candidate; break; fi; \
+	    bare=$${bare:-$$candidate}; \
+	done; \
+	if [ -z "$$python" ] && [ -z "$$bare" ]; then \
+	    echo "error: shelfedge needs Python 3.11, 3.12 or 3.13; found: $$(python3 --version 2>/dev/null || echo none)." >&2; \
+	    echo "Raspberry Pi OS and Debian have it from release 12 (bookworm) on: sudo apt-get install python3 python3-venv" >&2; \
+	    exit 1; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	    python=$$bare; \
+	    package=$$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	    root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	    if command -v apt-get >/dev/null && { [ -z "$$root" ] || $$root true 2>/dev/null; }; then \
+	        echo "$$python has no venv; installing $$package ..."; \
+	        $$root apt-get update -qq && $$root apt-get install -y -qq $$package >/dev/null; \
+	    fi; \
+	    $$python -c 'import ensurepip, venv' 2>/dev/null || { \
+	        echo "error: $$python can't make a virtual environment. Install $$package, then run make again:" >&2; \
+	        echo "    sudo apt-get install $$package" >&2; exit 1; }; \
+	fi; \
+	echo "Making .venv with $$($$python --version) ..."; \
+	$$python -m venv --clear .venv && touch $@

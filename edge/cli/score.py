@@ -1,0 +1,63 @@
+"""`shelfedge score`: events against labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def score(
+    trace: Annotated[Path, typer.Argument(help="The trace (.mcap).")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Labels (JSON) to use, not those in the trace.")
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Events (JSON lines) to score; without it the trace is replayed."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="NODE.yaml", help="Replay with this node file, not the one in the trace.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")] = False,
+) -> None:
+    """Score a trace's events against its labels, in single units matched one to one.
+
+    A unit is right when kind, SKU and slot agree and its time lies within [start - 0.5 s, end + 1.5 s] of the label.
+    """
+    import json
+
+    from edge.cli.reading_bar import ReadingBar
+    from edge.config.setup import load_setup
+    from edge.fusion.score import score as score_events
+    from edge.fusion.score_report import score_to_object
+    from edge.node.playback import Playback
+    from edge.stream.jsonl import events_from_jsonl
+    from edge.trace.errors import TraceError
+    from edge.trace.labels import labels_from_file
+    from edge.trace.reader import TraceReader
+
+    given = None if events is None else events_from_jsonl(events)
+    setup = None if config is None else load_setup(config)
+    with TraceReader(trace, setup) as reader:
+        truth = reader.labels if labels is None else labels_from_file(labels)
+        if not truth:
+            where = f"{trace}: the trace has no labels" if labels is None else f"{labels}: there are no labels in it"
+            raise TraceError(f"{where}; give a file that says what really happened with --labels FILE")
+        with ReadingBar(reader, f"scoring {trace.name}") as bar:
+            playback = Playback(reader, watchers=[bar])
+            if given is None:
+                given = list(playback.events())
+            else:
+                playback.run_through()
+        result = score_events(truth, given, playback.duration_s)
+        if as_json:
+            typer.echo(json.dumps(score_to_object(result), indent=1))
+        else:
+            from rich.console import Console
+
+            from edge.cli.score_table import score_table
+
+            Console().print(score_table(result, trace.name))
+        reader.raise_losses()
