@@ -18,6 +18,7 @@ from edge.fusion.plateau import Plateau
 Floats = npt.NDArray[np.float64]
 BatchesBetween = Callable[[int, int], tuple[Floats, int, int]]
 """(begin_ns, end_ns) -> z of the batches in between [n, 3], the first one's time, and how many were dark."""
+_MARGIN_MM = 60.0  # what a batch in motion says of a place is rough
 _SCALE = np.array([1.0, 150.0, 150.0])  # g mm become g: moments are compared with weights at 150 mm
 
 
@@ -88,9 +89,16 @@ def _of_step(
         return _pair(model, moves, step, grams, z, begin_ns)
     row = step.rows[0]
     move = (1 if grams > 0 else -1, FOREIGN, -1, 1) if row == FOREIGN_PUT else move_of(moves, row)
-    split = split_once(z, np.zeros(3), step.edge.z / _SCALE, abs(float(step.edge.z[0])) + 1.0)
+    split = split_once(z, np.zeros(3), step.edge.z / _SCALE, _edges(model), abs(float(step.edge.z[0])) + 1.0)
     x, y = _place(model, step.edge.z)
     return [Movement(move, grams, float(step.edge.var[0]), x, y, begin_ns + split * model.batch_ns, step)]
+
+
+def _edges(model: BoardModel) -> Floats:
+    """The board's edges with a margin, as places of loads whose moments are divided by the scale. Unseen: no limit."""
+    margin = np.array([-_MARGIN_MM, _MARGIN_MM, -_MARGIN_MM, _MARGIN_MM])
+    limits = np.where(np.repeat(model.sees[1:], 2), model.edges_mm + margin, np.array([-1e9, 1e9, -1e9, 1e9]))
+    return np.asarray(limits / _SCALE[1], np.float64)
 
 
 def _pair(model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, begin_ns: int) -> list[Movement]:
@@ -104,7 +112,7 @@ def _pair(model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, 
     reach = max(abs(weight) for weight in weights.values())
     fits = [
         (split_twice(z, np.zeros(3), np.where(seen, weights[first] * middles[first], 0.0) / _SCALE,
-                     step.edge.z / _SCALE, reach), first)
+                     step.edge.z / _SCALE, _edges(model), reach), first)
         for first in (a, b)
     ]  # fmt: skip
     (first_at, second_at, _), first = min(fits, key=lambda fit: fit[0][2])

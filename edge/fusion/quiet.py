@@ -246,8 +246,7 @@ def find_plateaus(
                 end = count[_LAST_INDEX] + 1
                 _write_mark(marks, made, END, count[_BEGIN], end, batch_ready_ns[i], state, level_batches, batch_ns)
                 marks.made_by[made] = i
-                marks.made_by[made] = i
-            made += 1
+                made += 1
             count[_STARTED], count[_QUIET], count[_SEEN], count[_CALM], count[_RESTLESS] = 1, 0, 0, 0, 0
             count[_MASK] = mask
         count[_LAST_INDEX] = index
