@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
-from edge.fusion.lattice import Reading, Step, read_chain
-from edge.fusion.memory import Contents, ForeignObject, Hands, HandUnit
+from edge.fusion.lattice import Move, Reading, Step, read_chain
+from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands, HandUnit, Stray
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
 from edge.fusion.moves import FOREIGN, CandidateMoves
-from edge.fusion.plateau import END, OPEN
+from edge.fusion.plateau import END
 from edge.fusion.report import Reporter
 from edge.fusion.senses import Mark, Senses
 from edge.trace.event import Event
 
 CHAIN_MOST = 7
 SETTLED_S = 1.0  # quiet for this long, and sure: final
+PARTIAL_FROM_S = 1.0  # with a cell missing for this long, go on with the others
 PATIENCE_S = 4.5  # quiet for this long: final, sure or not
 PROVISIONAL_FROM = 0.6  # probability from which a movement is announced before it is final
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A reading with the events that its best story comes to."""
+
+    reading: Reading
+    events: list[Event]
+    movements: list[Movement]
 
 
 class BoardFusion:
@@ -29,11 +41,13 @@ class BoardFusion:
         self.model = model
         self._hands = hands
         self._review_below = review_below
-        self._senses = Senses(model)
-        self.sense = self._senses.marks
-        self._reporter = Reporter(model, skus, review_below, self._senses.between)
+        self.senses = Senses(model)
+        self.sense = self.senses.marks
+        self._reporter = Reporter(model, skus, review_below, self.senses.between)
         self._announcer = Announcer(model.board)
         self._chain = Chain(model.tolerance_g)
+        self._known: _Told | None = None  # what the last reading came to, while it isn't settled
+        self._every_cell = (1 << len(model.cell_ids)) - 1
         count = np.zeros((len(skus.ids), len(model.slot_ids)), np.int64)
         for slot, (sku, there) in enumerate(zip(model.slot_sku, model.slot_count, strict=True)):
             count[sku, slot] = there
@@ -44,18 +58,21 @@ class BoardFusion:
     def decide(self, mark: Mark) -> list[Event]:
         """What one mark makes known. Marks of all boards of a node come here in order of time."""
         self._faults_now = mark.faults
-        self._senses.forget(mark.decided_ns)
+        self.senses.forget(mark.decided_ns)
+        plateau = mark.plateau
+        if plateau.mask != self._every_cell and plateau.seconds < PARTIAL_FROM_S:
+            return []  # a cell's chip restarts: what it says afterwards is worth more than what the others say now
         if len(self._chain) == 0:
-            self._chain.plateaus.append(mark.plateau)
+            self._chain.begin(plateau)
             self._faults_settled = mark.faults
             return []
-        if mark.kind == OPEN:
-            self._chain.open(mark.plateau)
-        else:
-            self._chain.look_again(mark.plateau)
+        if self._chain.knows(plateau):
+            self._chain.look_again(plateau)
+        elif mark.kind != END:
+            self._chain.open(plateau)
         if len(self._chain) == 1 or mark.kind == END:
             return []
-        return self._read(mark.plateau.seconds, mark.decided_ns, last_chance=False)
+        return self._read(plateau.seconds, mark.decided_ns, last_chance=False)
 
     def finish(self) -> list[Event]:
         """The trace is over: settle what is open with what is known."""
@@ -69,20 +86,27 @@ class BoardFusion:
         moves = self._candidates.at(self.contents, self._hands, chain[-1].begin_ns)
         reading = read_chain(self.model, chain, moves)
         if reading is None or not reading.stories:
-            # Too few cells to weigh with: begin anew from here, nothing is claimed about what happened.
+            # Too few cells to weigh with. What was known until then stands; the rest begins anew from here.
+            known = self._known
+            sent = self._announcer.settle(known.events if known else [], [], decided_ns)
+            if known is not None:
+                for event, movement in zip(known.events, known.movements, strict=True):
+                    self._remember(known.reading, movement, event)
             self._settle(len(chain) - 1)
-            return self._announcer.settle([], [], decided_ns)
+            return sent
         _, probability, steps = reading.stories[0]
-        movements = movements_of(self.model, chain, moves, steps, self._senses.between)
+        movements = movements_of(self.model, chain, moves, steps, self.senses.between)
         new_faults = self._faults_now - self._faults_settled
         events = [self._reporter.event(reading, chain, movement, new_faults, decided_ns) for movement in movements]
         sure = min([event.confidence for event in events], default=probability) >= self._review_below
         patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5)
+        told = _Told(reading, events, movements)
         if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
-            return self._settle_up_to(len(chain) - 1, events, movements, decided_ns)
+            return self._settle_up_to(told, len(chain) - 1, decided_ns)
         node = self._settled_node(reading, steps, quiet_s)
         if node:
-            return self._settle_up_to(node, events, movements, decided_ns)
+            return self._settle_up_to(told, node, decided_ns)
+        self._known = told
         return self._announcer.announce(_likely(events), decided_ns)
 
     def _settled_node(self, reading: Reading, steps: tuple[Step, ...], quiet_s: float) -> int:
@@ -105,15 +129,15 @@ class BoardFusion:
             return 0
         return inner[0] if inner else shortest
 
-    def _settle_up_to(self, node: int, events: list[Event], movements: list[Movement], decided_ns: int) -> list[Event]:
+    def _settle_up_to(self, told: _Told, node: int, decided_ns: int) -> list[Event]:
         """Settle what happened before plateau ``node`` of the best story and go on from there."""
-        pairs = list(zip(events, movements, strict=True))
+        pairs = list(zip(told.events, told.movements, strict=True))
         settled = [(event, movement) for event, movement in pairs if movement.step.edge.j <= node]
         later = [event for event, movement in pairs if movement.step.edge.j > node]
         sent = self._announcer.settle([event for event, _ in settled], _likely(later), decided_ns)
         for event, movement in settled:
-            self._remember(movement, event)
-        self._settle(node, nothing_happened=not events)
+            self._remember(told.reading, movement, event)
+        self._settle(node, nothing_happened=not told.events)
         return sent
 
     def _settle(self, node: int, nothing_happened: bool = False) -> None:
@@ -122,28 +146,38 @@ class BoardFusion:
         else:
             self._chain.settle(node)
         self._faults_settled = self._faults_now
+        self._known = None
 
-    def _remember(self, movement: Movement, event: Event) -> None:
-        """Remember what a settled movement did to the board and to the hands."""
+    def _remember(self, reading: Reading, movement: Movement, event: Event) -> None:
+        """Remember what a settled movement did to the board and to the hands, with its doubts."""
         sign, sku, slot, quantity = movement.move
-        if sku == FOREIGN:
-            self._remember_foreign(movement)
-            return
-        self.contents.change(sku, slot, sign * quantity)
-        each, var = abs(movement.grams) / quantity, movement.grams_var / quantity
-        for _ in range(quantity):
-            if sign < 0:
-                self._hands.take(HandUnit(sku, each, var, event.slot or "", self.model.board, movement.time_ns))
+        guesses = _guesses(reading, movement.move)
+        grams, var = abs(movement.grams), movement.grams_var
+        if sign > 0:
+            certain = slot >= 0 and self.model.slot_sku[slot] == sku and event.confidence >= self._review_below
+            if certain:
+                self.contents.change(sku, slot, quantity)
             else:
-                self._hands.give_back(sku, each)
+                self.contents.put_stray(Stray(guesses, grams, var, movement.x_mm, movement.y_mm))
+            for _ in range(quantity):
+                self._hands.give_back(sku, grams / quantity)
+            return
+        if not self.contents.take_stray(sku, slot, grams) and sku != FOREIGN:
+            self.contents.change(sku, slot, -quantity)
+        units = tuple(guess for guess in guesses if guess.quantity == quantity)
+        for _ in range(quantity):
+            unit = HandUnit(units, grams / quantity, var / quantity, self.model.board, movement.time_ns)
+            self._hands.take(unit)
 
-    def _remember_foreign(self, movement: Movement) -> None:
-        if movement.move[0] > 0:
-            x = movement.x_mm if movement.x_mm is not None else 0.5 * self.model.width_mm
-            y = movement.y_mm if movement.y_mm is not None else 0.5 * self.model.depth_mm
-            self.contents.put_foreign(ForeignObject(movement.grams, movement.grams_var, x, y))
-        else:
-            self.contents.take_foreign(-movement.grams)
+
+def _guesses(reading: Reading, move: Move) -> tuple[Guess, ...]:
+    """What a movement may have been of, by the posterior."""
+    found = [
+        Guess(other[1], other[2], other[3], share)
+        for other, share in reading.in_place_of(move)
+        if other is not None and other[0] == move[0] and share >= LEAST_SHARE
+    ]
+    return tuple(found[:GUESSES_MOST])
 
 
 def _likely(events: list[Event]) -> list[Event]:

@@ -18,12 +18,23 @@ class Chain:
         self.plateaus: list[Plateau] = []
         self._tolerance_g = tolerance_g
         self._before: Plateau | None = None  # what the newest plateau goes on from
+        self._newest_begin_ns: int | None = None  # of the newest plateau itself
 
     def __len__(self) -> int:
         return len(self.plateaus)
 
+    def begin(self, plateau: Plateau) -> None:
+        """The first plateau."""
+        self.plateaus.append(plateau)
+        self._newest_begin_ns = plateau.begin_ns
+
+    def knows(self, plateau: Plateau) -> bool:
+        """Whether this is the newest plateau, seen once more."""
+        return plateau.begin_ns == self._newest_begin_ns
+
     def open(self, plateau: Plateau) -> None:
         """A new plateau."""
+        self._newest_begin_ns = plateau.begin_ns
         if len(self) > 1 and self.plateaus[-1].seconds < SHORTEST_REST_S:
             self.plateaus.pop()  # a moment between two motions of a hand, nobody's rest
         self._before = self.plateaus.pop() if len(self) > 1 else None

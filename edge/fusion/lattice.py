@@ -55,10 +55,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One edge of a story, with the rows of its moves; (NOTHING,) where the shelf only rested in between."""
+    """One edge of a story, with its moves and their rows.
+
+    Without moves the shelf only rested in between. ``undoes``: the step before it that it reverses, whatever that was;
+    then it has no rows of its own.
+    """
 
     edge: Edge
+    moves: Story
     rows: tuple[int, ...]
+    undoes: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,20 @@ class Reading:
 
     stories: tuple[tuple[Story, float, tuple[Step, ...]], ...]
     undecided: float
+
+    def in_place_of(self, move: Move) -> list[tuple[Move | None, float]]:
+        """What happened where the best story has ``move``, with probabilities, best first: ``move`` itself, another one
+        of another story, or None for nothing."""
+        told = self.stories[0][0]
+        found: dict[Move | None, float] = {}
+        for story, probability, _ in self.stories:
+            instead: Move | None = move
+            if move not in story:
+                others = [other for other in story if other not in told]
+                same_way = [other for other in others if other[0] == move[0]]
+                instead = next(iter(same_way or others), None)
+            found[instead] = found.get(instead, 0.0) + probability
+        return sorted(found.items(), key=lambda item: -item[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +144,18 @@ def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Rea
                 named = _log_add(named, log_density)
                 held = held_by(rows, moves, edge.z) if changes else ()
                 gain = rest + log_density + _log_hands(model, chain[i + 1 : j], changes, edge.z, held)
-                story, step = _moves_of(rows, moves, edge.z), (Step(edge, rows),)
+                story = _moves_of(rows, moves, edge.z)
+                step = (Step(edge, story, rows),)
                 for prefix, path in best:
-                    more = gain + _return_gain(model, path, story, edge, moves, log_density)
-                    beams[j].add(prefix + story, path.log_mass + more, path.log_best + more, path.steps + step)
+                    beams[j].add(prefix + story, path.log_mass + gain, path.log_best + gain, path.steps + step)
+            hands = _log_hands(model, chain[i + 1 : j], changes, edge.z, held_by((FOREIGN_PUT,), moves, edge.z))
+            for prefix, path in best:
+                undone = _undo(model, path, edge, moves)
+                if undone is not None:
+                    step, log_density = (undone[0],), undone[1]
+                    gain = rest + log_density + hands
+                    story = prefix + undone[0].moves
+                    beams[j].add(story, path.log_mass + gain, path.log_best + gain, path.steps + step)
             if j == last and edge.evidence - named > 1e-9:
                 unnamed = edge.evidence + math.log(-math.expm1(named - edge.evidence))
                 hands = _log_hands(model, chain[i + 1 : j], changes, edge.z, ())
@@ -173,29 +201,27 @@ def move_of(moves: Moves, row: int) -> Move:
     return int(moves.sign[row]), int(moves.sku[row]), int(moves.slot[row]), int(moves.quantity[row])
 
 
-def _return_gain(model: BoardModel, path: _Path, story: Story, edge: Edge, moves: Moves, log_density: float) -> float:
-    """What a step gains when it undoes the step before: the same unit, taken, looked at and put back, or the reverse.
+def _undo(model: BoardModel, path: _Path, edge: Edge, moves: Moves) -> tuple[Step, float] | None:
+    """The step that undoes the last movement of a path, with its log of prior times density.
 
-    Then the two changes cancel to within the noise, in weight and, half of the time, in place. Without this, coming
-    back to the very same level would speak for a hand and against two movements.
+    The same unit, taken, looked at and put back, or the reverse: the two changes cancel to within the noise, in weight
+    and, half of the time, in place. Without this, coming back to the very same level would speak for a hand and against
+    two movements; and what has just come may be something that no list of candidates holds.
     """
-    if len(story) != 1 or story[0][1] == FOREIGN or not path.steps:
-        return 0.0
-    before = path.steps[-1]
-    if len(before.rows) != 1 or before.rows[0] < 0:
-        return 0.0
-    row = before.rows[0]
-    sign, *item = move_of(moves, row)
-    if (-sign, *item) != story[0]:
-        return 0.0
+    before = next((step for step in reversed(path.steps) if step.moves), None)
+    if before is None or before.undoes is not None:
+        return None
     off, var = edge.z + before.edge.z, edge.var + before.edge.var
     same_place = anew = LOG_ONE + LOG_UNDONE + math.log(0.5) + float(log_normal(off[0], var[0]))
+    single = len(before.rows) == 1 and before.rows[0] >= 0
     for axis in (1, 2):
         if model.sees[axis]:
             same_place += float(log_normal(off[axis], var[axis]))
-            low, high = moves.box_mm[row, 2 * axis - 2 : 2 * axis]
+            low, high = moves.box_mm[before.rows[0], 2 * axis - 2 : 2 * axis] if single else (0.0, 1.0)
             anew -= math.log(high - low) + math.log(max(abs(float(edge.z[0])), 1.0))
-    return _log_add(log_density, _log_add(same_place, anew)) - log_density
+    log_density = _log_add(same_place, anew) if single else same_place
+    undone = tuple((-sign, sku, slot, quantity) for sign, sku, slot, quantity in reversed(before.moves))
+    return Step(edge, undone, (), before), log_density
 
 
 def _log_add(a: float, b: float) -> float:

@@ -23,15 +23,15 @@ from edge.fusion.moves import Moves
 # Beforehand, when a board has been agitated.
 LOG_NOTHING = math.log(0.45)
 LOG_ONE = math.log(0.50)
-LOG_TWO = math.log(0.04)
-LOG_FOREIGN = math.log(0.002)
+LOG_TWO = math.log(0.03)
+LOG_FOREIGN = math.log(0.004)
 TAIL_SHARE = 0.01
 JOLT_SHARE = 0.10
 JOLT_GRAMS = 2.0
 SLIDE_GRAM_MM = 20_000.0  # 400 g slid by 50 mm
 EDGE_MM = 8.0  # items stand a little over the edge of their slot, or lean
 PAIR_SIGMAS = 5.0
-FOREIGN_LOG_G, FOREIGN_LOG_SD = math.log(250.0), 1.3  # a bag, a bottle, a basket; nobody needs to hear of 5 g
+FOREIGN_LOG_G, FOREIGN_LOG_SD = math.log(250.0), 1.0  # a bag, a bottle, a basket; nobody needs to hear of 5 g
 
 NOTHING, FOREIGN_PUT = -1, -2
 TOP = 12  # explanations kept per change

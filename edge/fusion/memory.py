@@ -1,7 +1,8 @@
 """What lies where, and what is out in shoppers' hands: carried from event to event.
 
-The planogram is only where the count begins. An item put back in the wrong slot is known to lie there; a unit that was
-taken is expected back, with the very weight it left with.
+The planogram is only where the count begins. A unit that was taken is expected back with the very weight it left with.
+What was put in a place of its own (the wrong slot, or something unknown) is expected to leave from there. Where an
+event was in doubt, so is what is remembered of it: every guess keeps its share, and no later event can be surer.
 """
 
 from __future__ import annotations
@@ -11,18 +12,29 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-HANDS_MOST = 24  # units remembered per node; older ones are taken to have left the store
-FOREIGN_MOST = 8
+HANDS_MOST = 16  # units remembered per node; older ones are taken to have left the store
+STRAYS_MOST = 12
+GUESSES_MOST = 4
+LEAST_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What something may be, with the share of the posterior."""
+
+    sku: int
+    slot: int
+    quantity: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class HandUnit:
     """One unit in a shopper's hand, with the weight it left with."""
 
-    sku: int
+    guesses: tuple[Guess, ...]
     weight_g: float
     weight_var: float
-    home_slot: str
     board: str
     taken_ns: int
 
@@ -39,40 +51,47 @@ class Hands:
         del self.units[:-HANDS_MOST]
 
     def give_back(self, sku: int, grams: float) -> None:
-        """A unit of this SKU came back: forget the one whose weight fits best, if any is out."""
-        of_sku = [unit for unit in self.units if unit.sku == sku]
-        if of_sku:
-            self.units.remove(min(of_sku, key=lambda unit: abs(unit.weight_g - grams)))
+        """A unit of this SKU came back: forget the one that may be it and whose weight fits best, if any is out."""
+        may_be = [unit for unit in self.units if any(guess.sku == sku for guess in unit.guesses)]
+        if may_be:
+            self.units.remove(min(may_be, key=lambda unit: abs(unit.weight_g - grams)))
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignObject:
-    """Something on the board that no planogram knows."""
+class Stray:
+    """Something that was put where the planogram doesn't expect it, or of which it isn't certain what it is."""
 
+    guesses: tuple[Guess, ...]
     weight_g: float
     weight_var: float
-    x_mm: float
-    y_mm: float
+    x_mm: float | None
+    y_mm: float | None
 
 
 @dataclass(slots=True)
 class Contents:
-    """What lies on one board: units by SKU and slot, and foreign objects."""
+    """What lies on one board: units by SKU and slot, and strays."""
 
     count: npt.NDArray[np.int64]  # [skus, slots]
-    foreign: list[ForeignObject] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
 
     def change(self, sku: int, slot: int, quantity: int) -> None:
         """Units put (positive) or taken. More taken than known leaves none: the planogram's count was wrong."""
         self.count[sku, slot] = max(self.count[sku, slot] + quantity, 0)
 
-    def put_foreign(self, thing: ForeignObject) -> None:
-        """A foreign object came."""
-        self.foreign.append(thing)
-        del self.foreign[:-FOREIGN_MOST]
+    def put_stray(self, stray: Stray) -> None:
+        """Something came that isn't simply one unit more in its own slot."""
+        self.strays.append(stray)
+        del self.strays[:-STRAYS_MOST]
 
-    def take_foreign(self, grams: float) -> None:
-        """Something of this weight left: forget the foreign object that it was, if one fits."""
-        fitting = [thing for thing in self.foreign if abs(thing.weight_g - grams) < 0.05 * thing.weight_g + 5.0]
+    def take_stray(self, sku: int, slot: int, grams: float) -> bool:
+        """Whether what left (``grams`` > 0) was a stray; it is forgotten then."""
+        fitting = [
+            stray
+            for stray in self.strays
+            if any(guess.sku == sku and guess.slot == slot for guess in stray.guesses)
+            and abs(stray.weight_g - grams) < 0.02 * stray.weight_g + 5.0 * (stray.weight_var + 1.0) ** 0.5
+        ]
         if fitting:
-            self.foreign.remove(min(fitting, key=lambda thing: abs(thing.weight_g - grams)))
+            self.strays.remove(min(fitting, key=lambda stray: abs(stray.weight_g - grams)))
+        return bool(fitting)

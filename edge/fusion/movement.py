@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.fusion.lattice import Move, Step, move_of
-from edge.fusion.likelihood import FOREIGN_PUT, NOTHING
+from edge.fusion.likelihood import FOREIGN_PUT
 from edge.fusion.model import BoardModel
 from edge.fusion.moment import split_once, split_twice
-from edge.fusion.moves import FOREIGN, Moves
+from edge.fusion.moves import Moves
 from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
@@ -42,15 +42,17 @@ def movements_of(
     levels = _smoothed_changes(chain, moves, steps)
     found: list[Movement] = []
     for step, grams in zip(steps, levels, strict=True):
-        if step.rows != (NOTHING,):
+        if step.moves:
             found += _of_step(model, chain, moves, step, grams, between)
     return found
 
 
 def _expected(moves: Moves, step: Step) -> tuple[float, float]:
     """Weight and variance that the moves of a step should have; a foreign object may have any, and nothing none."""
-    if step.rows == (NOTHING,):
+    if not step.moves:
         return 0.0, 1.0
+    if step.undoes is not None:
+        return -float(step.undoes.edge.z[0]), float(step.undoes.edge.var[0])
     if step.rows == (FOREIGN_PUT,):
         return float(step.edge.z[0]), 1e8
     rows = list(step.rows)
@@ -87,11 +89,21 @@ def _of_step(
     z = (z - every @ np.nan_to_num(before.level_g)) / _SCALE
     if len(step.rows) == 2:
         return _pair(model, moves, step, grams, z, begin_ns)
-    row = step.rows[0]
-    move = (1 if grams > 0 else -1, FOREIGN, -1, 1) if row == FOREIGN_PUT else move_of(moves, row)
     split = split_once(z, np.zeros(3), step.edge.z / _SCALE, _edges(model), abs(float(step.edge.z[0])) + 1.0)
-    x, y = _place(model, step.edge.z)
-    return [Movement(move, grams, float(step.edge.var[0]), x, y, begin_ns + split * model.batch_ns, step)]
+    time_ns = begin_ns + split * model.batch_ns
+    x, y = _place(model, step.edge.z) if len(step.moves) == 1 else (None, None)
+    shares = _shares(moves, step)
+    var = float(step.edge.var[0])
+    return [Movement(m, grams * share, var, x, y, time_ns, step) for m, share in zip(step.moves, shares, strict=True)]
+
+
+def _shares(moves: Moves, step: Step) -> list[float]:
+    """How the change of a step is shared by its moves, where they can't be told apart in time."""
+    if len(step.moves) == 1 or step.undoes is None:
+        return [1.0 / len(step.moves)] * len(step.moves)
+    weights = [float(moves.weight_g[row]) for row in reversed(step.undoes.rows)]
+    total = sum(weights)
+    return [weight / total for weight in weights] if abs(total) > 1.0 else [1.0 / len(weights)] * len(weights)
 
 
 def _edges(model: BoardModel) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from edge.fusion.memory import FOREIGN_MOST, HANDS_MOST, Contents, Hands
+from edge.fusion.memory import GUESSES_MOST, HANDS_MOST, STRAYS_MOST, Contents, Hands, Stray
 from edge.fusion.model import BoardModel, SkuTable
 
 Floats = npt.NDArray[np.float64]
@@ -21,15 +21,14 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # 1, 2, ... units at once: 8 of 237 AutoCheckout events had several products.
-QUANTITY_PRIOR = (0.86, 0.10, 0.025, 0.008, 0.004, 0.003)
+QUANTITY_PRIOR = (0.885, 0.10, 0.012, 0.002, 0.0007, 0.0003)
 EMPTY_SLOT = 0.02  # chance, beside a stocked slot's, that a slot we hold for empty wasn't
-MISPLACED = 0.5  # chance, beside a unit's in its own slot, that a misplaced one is taken
 RETURN_WITH_HANDS = 0.7  # of the puts while something is out in hands: it comes back
 RETURN_HOME = 0.8  # ... to its own slot (24 % of AutoCheckout's events were returns, a good part misplaced)
 WRONG_SLOT = 0.02  # a unit nobody saw taken, put in a slot that isn't its own
 HANDS_NS = 90e9  # time constant with which a return becomes unlikely
-FOREIGN_AGAIN = 0.05  # a known foreign object is taken
-FOREIGN_MM = 15.0  # how far from where it was put its place may be read
+STRAY_MM = 15.0  # how far from where it was put a stray's place may be read
+EDGE_INSET_MM = 15.0  # nothing stands with its middle on the very edge of a board
 REWEIGHED_VAR = 0.25  # grams squared between two weighings of one unit on one board
 
 FOREIGN = -1
@@ -39,7 +38,7 @@ class Moves(NamedTuple):
     """Candidate movements, a row each. Weights in grams with sign (negative: taken)."""
 
     sign: Ints
-    sku: Ints  # FOREIGN for the taking of a known foreign object
+    sku: Ints  # FOREIGN for a foreign object that is known to lie there
     slot: Ints
     quantity: Ints
     weight_g: Floats
@@ -73,10 +72,12 @@ class CandidateMoves:
         self._model, self._skus = model, skus
         slots, here = len(model.slot_ids), np.unique(model.slot_sku)
         quantities = len(QUANTITY_PRIOR)
-        room = slots * (len(skus.ids) * quantities + HANDS_MOST + quantities + here.size) + FOREIGN_MOST
+        room = slots * (len(skus.ids) * quantities + HANDS_MOST * GUESSES_MOST + quantities + here.size)
+        room += STRAYS_MOST * GUESSES_MOST * quantities
         self._rows = _new_moves(room)
         self._origin = np.array([model.statics.x0_mm] * 2 + [model.statics.y0_mm] * 2)
-        self._box_mm = model.slot_box_mm - self._origin
+        self._box_mm = _inset(model) - self._origin
+        self._sees_place = model.statics.sees_x or model.statics.sees_y
         self._here = here
 
     def at(self, contents: Contents, hands: Hands, now_ns: int) -> Moves:
@@ -85,33 +86,65 @@ class CandidateMoves:
         if len(model.slot_ids):
             n = _fill(
                 contents.count, self._skus.weight_g, self._skus.spread_var, self._skus.mean_var, model.slot_sku,
-                self._box_mm, self._here, self._out(hands, now_ns), rows,
+                self._box_mm, self._here, self._out(hands, now_ns), self._sees_place, rows,
             )  # fmt: skip
-        for thing in contents.foreign:
-            place = np.array([thing.x_mm, thing.x_mm, thing.y_mm, thing.y_mm]) - self._origin
-            rows.sign[n], rows.sku[n], rows.slot[n], rows.quantity[n] = -1, FOREIGN, -1, 1
-            rows.weight_g[n] = -thing.weight_g
-            rows.weight_var[n] = thing.weight_var + (0.01 * thing.weight_g) ** 2
-            rows.box_mm[n] = place + FOREIGN_MM * np.array([-1.0, 1.0, -1.0, 1.0])
-            rows.log_prior[n] = math.log(FOREIGN_AGAIN)
-            rows.pairable[n], rows.weighed_here[n] = False, True
-            n += 1
+        for stray in contents.strays:
+            n = self._add_stray(stray, n)
         return Moves(
             rows.sign[:n], rows.sku[:n], rows.slot[:n], rows.quantity[:n], rows.weight_g[:n], rows.weight_var[:n],
             rows.box_mm[:n], rows.log_prior[:n], rows.pairable[:n], rows.weighed_here[:n],
         )  # fmt: skip
 
+    def _add_stray(self, stray: Stray, n: int) -> int:
+        """Rows for the taking of a stray, or of some of its units."""
+        rows, model = self._rows, self._model
+        for guess in stray.guesses:
+            for quantity in range(1, min(guess.quantity, len(QUANTITY_PRIOR)) + 1):
+                part = quantity / guess.quantity
+                rows.sign[n], rows.sku[n], rows.slot[n], rows.quantity[n] = -1, guess.sku, guess.slot, quantity
+                rows.weight_g[n] = -part * stray.weight_g
+                rows.weight_var[n] = stray.weight_var + REWEIGHED_VAR + ((1.0 - part) * 0.02 * stray.weight_g) ** 2
+                rows.box_mm[n] = self._stray_box(stray, guess.slot)
+                rows.log_prior[n] = math.log(guess.share / max(len(model.slot_ids), 1) / guess.quantity)
+                rows.pairable[n], rows.weighed_here[n] = False, True
+                n += 1
+        return n
+
+    def _stray_box(self, stray: Stray, slot: int) -> Floats:
+        """Where it was put, give or take; along an axis that the board doesn't see, its slot or the whole board."""
+        box = self._box_mm[slot].copy() if slot >= 0 else self._model.edges_mm.copy()
+        for axis, place in enumerate((stray.x_mm, stray.y_mm)):
+            if place is not None:
+                middle = place - self._origin[2 * axis]
+                box[2 * axis : 2 * axis + 2] = middle - STRAY_MM, middle + STRAY_MM
+        return box
+
     def _out(self, hands: Hands, now_ns: int) -> _Out:
         units = hands.units
-        fresh = np.exp(-np.maximum(now_ns - np.array([unit.taken_ns for unit in units], np.float64), 0.0) / HANDS_NS)
-        returning = RETURN_WITH_HANDS * (1.0 - float(np.prod(1.0 - fresh)))
-        return _Out(
-            np.array([unit.sku for unit in units], np.int64),
-            np.array([unit.weight_g for unit in units], np.float64),
-            np.array([unit.weight_var for unit in units], np.float64),
-            returning * fresh / max(float(fresh.sum()), 1e-300),
-            np.array([unit.board == self._model.board for unit in units], np.bool_),
-        )
+        fresh = [math.exp(-max(now_ns - unit.taken_ns, 0) / HANDS_NS) for unit in units]
+        returning = RETURN_WITH_HANDS * (1.0 - math.prod(1.0 - share for share in fresh))
+        each = returning / max(sum(fresh), 1e-300)
+        entries = [
+            (guess.sku, unit.weight_g, unit.weight_var, each * share * guess.share, unit.board == self._model.board)
+            for unit, share in zip(units, fresh, strict=True)
+            for guess in unit.guesses
+        ]
+        table = np.array(entries, np.float64).reshape(-1, 5)
+        sku, weight, var, prior, here = (np.ascontiguousarray(table[:, i]) for i in range(5))
+        return _Out(sku.astype(np.int64), weight, var, prior, here > 0.0)
+
+
+def _inset(model: BoardModel) -> Floats:
+    """Slot boxes, kept off the edges of the board, in board coordinates."""
+    low = np.array([EDGE_INSET_MM, EDGE_INSET_MM])
+    high = np.array([model.width_mm, model.depth_mm]) - EDGE_INSET_MM
+    box = model.slot_box_mm.copy()
+    for axis in (0, 1):
+        begin, end = box[:, 2 * axis].copy(), box[:, 2 * axis + 1].copy()
+        wide = end - begin > 4.0 * EDGE_INSET_MM
+        box[:, 2 * axis] = np.where(wide, np.maximum(begin, low[axis]), begin)
+        box[:, 2 * axis + 1] = np.where(wide, np.minimum(end, high[axis]), end)
+    return box
 
 
 @njit(cache=True)
@@ -132,11 +165,12 @@ def _row(
 @njit(cache=True)
 def _fill(
     count: Ints, weight_g: Floats, spread_var: Floats, mean_var: Floats, slot_sku: Ints, box_mm: Floats, here: Ints,
-    out: _Out, rows: Moves,
+    out: _Out, sees_place: bool, rows: Moves,
 ) -> int:  # fmt: skip
     """Fill in picks and puts; returns how many rows.
 
-    The weight of n units has variance ``n spread^2 + n^2 mean_var``: spreads add up, the error of the mean multiplies.
+    A board that can't see places can't tell a wrong slot from the right one, so none is proposed there. The weight of n
+    units has variance ``n spread^2 + n^2 mean_var``: spreads add up, the error of the mean multiplies.
     """
     n = 0
     slots = slot_sku.size
@@ -149,12 +183,12 @@ def _fill(
             there = count[sku, slot]
             if there == 0 and sku != own:
                 continue
-            base = (1.0 if sku == own else MISPLACED) / slots
+            base = 1.0 / slots
             for k in range(len(QUANTITY_PRIOR)):
                 units = k + 1
                 prior = base * QUANTITY_PRIOR[k] * (1.0 if units <= there else EMPTY_SLOT)
                 var = units * spread_var[sku] + units * units * mean_var[sku]
-                n = _row(rows, n, -1, sku, slot, units, units * weight_g[sku], var, prior, box_mm, units <= 2, False)
+                n = _row(rows, n, -1, sku, slot, units, units * weight_g[sku], var, prior, box_mm, units == 1, False)
         out_here, out_prior = 0, 0.0
         for unit in range(out.sku.size):
             sku = out.sku[unit]
@@ -162,11 +196,13 @@ def _fill(
             for other in range(slots):
                 homes += slot_sku[other] == sku
             if sku == own:
-                share = RETURN_HOME / homes
+                share = (RETURN_HOME if sees_place else 1.0) / homes
                 out_here += 1
                 out_prior += out.prior[unit]
+            elif homes:
+                share = (1.0 - RETURN_HOME) / slots if sees_place else 0.0
             else:
-                share = (1.0 - RETURN_HOME if homes else 1.0) / slots
+                share = 1.0 / slots
             prior = out.prior[unit] * share * QUANTITY_PRIOR[0]
             var = out.weight_var[unit] + REWEIGHED_VAR
             at_home = sku == own
@@ -177,9 +213,9 @@ def _fill(
             if out_here >= units > 1:
                 prior += out_prior * RETURN_HOME * QUANTITY_PRIOR[k]
             var = units * spread_var[own] + units * units * mean_var[own]
-            n = _row(rows, n, 1, own, slot, units, units * weight_g[own], var, prior, box_mm, units <= 2, False)
+            n = _row(rows, n, 1, own, slot, units, units * weight_g[own], var, prior, box_mm, units == 1, False)
         for sku in here:
-            if sku != own:
+            if sku != own and sees_place:
                 prior = (1.0 - returning) * WRONG_SLOT / (slots * here.size)
                 var = spread_var[sku] + mean_var[sku]
                 n = _row(rows, n, 1, sku, slot, 1, weight_g[sku], var, prior, box_mm, False, False)

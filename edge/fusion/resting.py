@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 HAND_SHARE = 0.5  # of the shortest plateaus within an activity: a hand
 HAND_TAU_S = 0.8  # each such time makes a hand e times less likely
+# A force that wavers by less than this share of itself, for longer than a moment, isn't a hand's.
+TREMOR_SHARE, STILL_FROM_S, STILL_TAU_S = 0.03, 0.8, 0.3
 REST_TAU_S = 0.7  # between two visits a shelf rests for about this long or longer (Weibull, shape 2)
 HAND_SCALES_G = (300.0, 1_500.0)  # half an item, or somebody leaning: Laplace about the shelf's true level
 ON_ITEM_SHARE = 0.7  # of the hands in an activity that moved something: on the very thing that was moved
@@ -62,6 +64,10 @@ def log_hand(model: BoardModel, plateau: Plateau, z: Floats, net: Floats, held: 
     its weight; or it leaned on the shelf, before the thing was moved or after.
     """
     price = math.log(HAND_SHARE) - plateau.seconds / HAND_TAU_S
+    force_g = min(abs(float(z[0])), abs(float(z[0] - net[0]))) if held else abs(float(z[0]))
+    batch_sd_g = math.sqrt(0.5 * plateau.sum_var * plateau.batches)
+    if TREMOR_SHARE * force_g > 2.0 * batch_sd_g:
+        price -= max(plateau.seconds - STILL_FROM_S, 0.0) / STILL_TAU_S
     price += _log_unrest(plateau.unrest, HAND_LOG_UNREST, HAND_LOG_UNREST_SD)
     if not held:
         return price + _log_lean(model, z)

@@ -2,7 +2,7 @@
 
 The rule. Labels, and of each event its last revision if that is final, are expanded to single units by quantity. An
 event unit is *right* when board, kind, SKU and slot agree with a label unit (what the labeller left open agrees with
-anything) and its time lies within [start - 0.5 s, end + 1.5 s] of the label. Units are matched one to one, as many as
+anything, a foreign object only with an event without a SKU) and its time lies within [start - 0.5 s, end + 1.5 s] of the label. Units are matched one to one, as many as
 possible at all: Kuhn's augmenting paths (Kuhn 1955, "The Hungarian method"; Berge's lemma), so the order in which
 events come plays no part. Accepted units are matched first, which leaves the number of matches the same: where an
 accepted and a reviewed event both claim one label, the accepted one is the one that is right.
@@ -201,6 +201,8 @@ def _move_agrees(event: Event, label: Label) -> bool:
 
 
 def _item_agrees(event: Event, label: Label) -> bool:
+    if label.foreign:
+        return event.sku is None
     return label.sku in (None, event.sku) and label.slot in (None, event.slot)
 
 
