@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class BoardFusion:
     def decide(self, mark: Mark) -> list[Event]:
         """What one mark makes known. Marks of all boards of a node come here in order of time."""
         self._faults_now = mark.faults
-        self.senses.forget(mark.decided_ns)
+        self.senses.look_from(mark.decided_ns)
         plateau = mark.plateau
         if plateau.mask != self._every_cell and plateau.seconds < PARTIAL_FROM_S:
             return []  # a cell's chip restarts: what it says afterwards is worth more than what the others say now
@@ -74,12 +74,11 @@ class BoardFusion:
             return []
         return self._read(plateau.seconds, mark.decided_ns, last_chance=False)
 
-    def finish(self) -> list[Event]:
+    def finish(self, now_ns: int) -> list[Event]:
         """The trace is over: settle what is open with what is known."""
         if len(self._chain) < 2:
             return []
-        newest = self._chain.plateaus[-1]
-        return self._read(newest.seconds, newest.end_ns, last_chance=True)
+        return self._read(self._chain.plateaus[-1].seconds, now_ns, last_chance=True)
 
     def _read(self, quiet_s: float, decided_ns: int, last_chance: bool) -> list[Event]:
         chain = self._chain.plateaus
@@ -88,7 +87,8 @@ class BoardFusion:
         if reading is None or not reading.stories:
             # Too few cells to weigh with. What was known until then stands; the rest begins anew from here.
             known = self._known
-            sent = self._announcer.settle(known.events if known else [], [], decided_ns)
+            events = [replace(event, decided_ns=decided_ns) for event in known.events] if known else []
+            sent = self._announcer.settle(events, [], decided_ns)
             if known is not None:
                 for event, movement in zip(known.events, known.movements, strict=True):
                     self._remember(known.reading, movement, event)

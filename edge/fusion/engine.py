@@ -65,8 +65,9 @@ class Fusion:
     def finish(self) -> list[Event]:
         """The stream is over: decide everything that is still open."""
         events = self._decide(None)
+        now_ns = max(self._heard_ns.values(), default=0)
         for board in self.boards.values():
-            events += board.finish()
+            events += board.finish(now_ns)
         return events
 
     def _decide(self, until_ns: int | None) -> list[Event]:
@@ -75,6 +76,9 @@ class Fusion:
         while self._waiting and (until_ns is None or self._waiting[0][0] < until_ns):
             _, order, _, mark = heapq.heappop(self._waiting)
             events += self.boards[names[order]].decide(mark)
+        if until_ns is not None:
+            for board in self.boards.values():
+                board.senses.forget(until_ns)
         return events
 
 

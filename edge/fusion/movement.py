@@ -16,8 +16,8 @@ from edge.fusion.moves import Moves
 from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
-BatchesBetween = Callable[[int, int], tuple[Floats, int, int]]
-"""(begin_ns, end_ns) -> z of the batches in between [n, 3], the first one's time, and how many were dark."""
+BatchesBetween = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64], int]]
+"""(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
 _MARGIN_MM = 60.0  # what a batch in motion says of a place is rough
 _SCALE = np.array([1.0, 150.0, 150.0])  # g mm become g: moments are compared with weights at 150 mm
 
@@ -84,13 +84,13 @@ def _of_step(
     model: BoardModel, chain: Sequence[Plateau], moves: Moves, step: Step, grams: float, between: BatchesBetween
 ) -> list[Movement]:
     before, after = chain[step.edge.i], chain[step.edge.j]
-    z, begin_ns, _ = between(before.end_ns, after.begin_ns)
+    z, times_ns, _ = between(before.end_ns, after.begin_ns)
     every = model.statics.transforms[-1]
     z = (z - every @ np.nan_to_num(before.level_g)) / _SCALE
     if len(step.rows) == 2:
-        return _pair(model, moves, step, grams, z, begin_ns)
+        return _pair(model, moves, step, grams, z, times_ns)
     split = split_once(z, np.zeros(3), step.edge.z / _SCALE, _edges(model), abs(float(step.edge.z[0])) + 1.0)
-    time_ns = begin_ns + split * model.batch_ns
+    time_ns = int(times_ns[split])
     x, y = _place(model, step.edge.z) if len(step.moves) == 1 else (None, None)
     shares = _shares(moves, step)
     var = float(step.edge.var[0])
@@ -113,7 +113,9 @@ def _edges(model: BoardModel) -> Floats:
     return np.asarray(limits / _SCALE[1], np.float64)
 
 
-def _pair(model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, begin_ns: int) -> list[Movement]:
+def _pair(
+    model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, times_ns: npt.NDArray[np.int64]
+) -> list[Movement]:
     """Two movements in one activity: the rest of the weight is shared by variance, the order is the one that fits."""
     a, b = step.rows
     rest = grams - float(moves.weight_g[a] + moves.weight_g[b])
@@ -132,7 +134,7 @@ def _pair(model: BoardModel, moves: Moves, step: Step, grams: float, z: Floats, 
     for row, at in ((first, first_at), (b if first == a else a, second_at)):
         x = float(middles[row][1] + model.statics.x0_mm) if model.statics.sees_x else None
         y = float(middles[row][2] + model.statics.y0_mm) if model.statics.sees_y else None
-        time_ns = begin_ns + at * model.batch_ns
+        time_ns = int(times_ns[at])
         found.append(Movement(move_of(moves, row), weights[row], float(moves.weight_var[row]), x, y, time_ns, step))
     return found
 

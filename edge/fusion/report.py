@@ -14,10 +14,10 @@ from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import BatchesBetween, Movement
 from edge.fusion.moves import FOREIGN
 from edge.fusion.plateau import Plateau
+from edge.fusion.sharing import complaint
 from edge.trace.event import Alternative, Event, Evidence, Kind, Status
 
 BLIND_S = 2.0  # a board that couldn't see for longer than this sends what it finds afterwards to review
-ALONE_SHARE = 0.01  # of a change that the other cells may show without having taken part
 _LEAST_PROBABLE = 1e-4  # alternatives below that aren't told
 _ALTERNATIVES = 4
 
@@ -46,7 +46,7 @@ class Reporter:
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask
         dark_s = self.between(before.end_ns, after.begin_ns)[2] * self.model.batch_ns * 1e-9
-        alone = self._changed_alone(before, after)
+        wrong = complaint(self.model, before, after, len(movement.step.moves))
         blind = mask != (1 << len(self.model.cell_ids)) - 1 or dark_s > BLIND_S
         return Event(
             event_id="",
@@ -63,7 +63,7 @@ class Reporter:
             time_ns=movement.time_ns,
             decided_ns=decided_ns,
             confidence=confidence,
-            needs_review=blind or alone is not None or sku == FOREIGN or confidence < self.review_below,
+            needs_review=blind or wrong is not None or sku == FOREIGN or confidence < self.review_below,
             alternatives=self._alternatives(reading, movement.move),
             evidence=Evidence(
                 change_g=tuple(float(value) for value in after.level_g - before.level_g),
@@ -72,7 +72,7 @@ class Reporter:
                 after_ms=after.batches * self.model.batch_ns * 1e-6,
                 begin_ns=before.end_ns,
                 end_ns=after.begin_ns,
-                faults=self._faults(mask, new_faults, alone),
+                faults=self._faults(mask, new_faults, wrong),
             ),
         )
 
@@ -93,22 +93,11 @@ class Reporter:
         sign, sku, slot, quantity = move
         return Alternative(Kind.PUT if sign > 0 else Kind.PICK, self._sku(sku), self._slot(slot), quantity, probability)
 
-    def _changed_alone(self, before: Plateau, after: Plateau) -> int | None:
-        """The only cell that says anything changed, if there is one: on a board that isn't how a load is shared."""
-        cells = len(self.model.cell_ids)
-        change = np.abs(after.level_g - before.level_g)
-        if cells < 3 or bool(np.isnan(change).any()):
-            return None
-        largest = int(np.argmax(change))
-        doubt = 3.0 * np.sqrt(before.level_var + after.level_var) + ALONE_SHARE * change[largest]
-        others = np.arange(cells) != largest
-        return largest if bool(np.all(change[others] < doubt[others])) else None
-
-    def _faults(self, mask: int, new_faults: npt.NDArray[np.int64], alone: int | None) -> tuple[str, ...]:
+    def _faults(self, mask: int, new_faults: npt.NDArray[np.int64], wrong: str | None) -> tuple[str, ...]:
         cells = self.model.cell_ids
         names = [f"cell {cell}: no data" for i, cell in enumerate(cells) if mask >> i & 1 == 0]
         for i, kind in np.argwhere(new_faults > 0):
             names.append(f"cell {cells[i]}: {FAULT_NAMES[kind]} ({new_faults[i, kind]})")
-        if alone is not None:
-            names.append(f"cell {cells[alone]}: changed alone")
+        if wrong is not None:
+            names.append(wrong)
         return tuple(names)
