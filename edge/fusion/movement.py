@@ -18,13 +18,19 @@ from edge.fusion.plateau import Plateau
 Floats = npt.NDArray[np.float64]
 BatchesBetween = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64], int]]
 """(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
+SURE_COST_SHARE = 0.7  # of the other order's misfit: below that, the order of two movements is clear
+DOUBTED_APART_NS = 1_000_000_000  # orders that date both to within this are as good as one
+NARROW_MM = 200.0
 _MARGIN_MM = 60.0  # what a batch in motion says of a place is rough
 _SCALE = np.array([1.0, 150.0, 150.0])  # g mm become g: moments are compared with weights at 150 mm
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement of a story. Place in board coordinates; None where the board can't tell."""
+    """One movement of a story. Place in board coordinates; None where the board can't tell.
+
+    ``dated``: False where two things moved in one activity and it isn't clear which of them went first.
+    """
 
     move: Move
     grams: float
@@ -33,6 +39,7 @@ class Movement:
     y_mm: float | None
     time_ns: int
     step: Step
+    dated: bool = True
 
 
 def movements_of(
@@ -124,19 +131,33 @@ def _pair(
     middles = {row: np.array([1.0, *moves.box_mm[row].reshape(2, 2).mean(axis=1)]) for row in (a, b)}
     seen = np.array([True, model.statics.sees_x, model.statics.sees_y])
     reach = max(abs(weight) for weight in weights.values())
-    fits = [
-        (split_twice(z, np.zeros(3), np.where(seen, weights[first] * middles[first], 0.0) / _SCALE,
-                     step.edge.z / _SCALE, _edges(model), reach), first)
-        for first in (a, b)
-    ]  # fmt: skip
-    (first_at, second_at, _), first = min(fits, key=lambda fit: fit[0][2])
+    axes = _axes_that_tell(model, moves, step)
+    fits = []
+    for first, second in ((a, b), (b, a)):
+        between = np.where(seen, weights[first] * middles[first], 0.0) / _SCALE
+        at, then, cost = split_twice(
+            z[:, :axes], np.zeros(axes), between[:axes], step.edge.z[:axes] / _SCALE[:axes], _edges(model), reach
+        )
+        fits.append((cost, {first: int(times_ns[at]), second: int(times_ns[then])}))
+    (cost, times), (other_cost, other_times) = sorted(fits, key=lambda fit: fit[0])
+    apart_ns = max(abs(times[row] - other_times[row]) for row in (a, b))
+    dated = cost < SURE_COST_SHARE * other_cost or apart_ns < DOUBTED_APART_NS
     found = []
-    for row, at in ((first, first_at), (b if first == a else a, second_at)):
+    for row in sorted((a, b), key=lambda row: times[row]):
         x = float(middles[row][1] + model.statics.x0_mm) if model.statics.sees_x else None
         y = float(middles[row][2] + model.statics.y0_mm) if model.statics.sees_y else None
-        time_ns = int(times_ns[at])
-        found.append(Movement(move_of(moves, row), weights[row], float(moves.weight_var[row]), x, y, time_ns, step))
+        var = float(moves.weight_var[row])
+        found.append(Movement(move_of(moves, row), weights[row], var, x, y, times[row], step, dated))
     return found
+
+
+def _axes_that_tell(model: BoardModel, moves: Moves, step: Step) -> int:
+    """How many components (weight, x, y) can tell which of two went first: a place in a wide slot isn't known."""
+    extents = moves.box_mm[list(step.rows)]
+    narrow = [float((extents[:, 2 * axis + 1] - extents[:, 2 * axis]).max()) < NARROW_MM for axis in (0, 1)]
+    if not (model.statics.sees_x and narrow[0]):
+        return 1
+    return 3 if model.statics.sees_y and narrow[1] else 2
 
 
 def _place(model: BoardModel, z: Floats) -> tuple[float | None, float | None]:

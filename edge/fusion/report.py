@@ -63,7 +63,11 @@ class Reporter:
             time_ns=movement.time_ns,
             decided_ns=decided_ns,
             confidence=confidence,
-            needs_review=blind or wrong is not None or sku == FOREIGN or confidence < self.review_below,
+            needs_review=blind
+            or wrong is not None
+            or not movement.dated
+            or sku == FOREIGN
+            or confidence < self.review_below,
             alternatives=self._alternatives(reading, movement.move),
             evidence=Evidence(
                 change_g=tuple(float(value) for value in after.level_g - before.level_g),
