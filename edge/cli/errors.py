@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
+
+import typer
 
 from firmware_bridge.errors import ShelfedgeError
 
@@ -16,6 +19,12 @@ def refusal(error: ShelfedgeError | OSError) -> tuple[str, int]:
         return str(error), error.exit_code
     where = f"{error.filename}: " if error.filename is not None else ""
     return where + _advice(error), REFUSED
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Say on stderr what a person should know though the command goes on."""
+    for sentence in sentences:
+        typer.echo(f"warning: {sentence}", err=True)
 
 
 def _advice(error: OSError) -> str:

@@ -49,7 +49,7 @@ def plot(
                 given = list(playback.events())
             else:
                 playback.run_through()
-        verdicts = score(reader.labels, given, playback.duration_s) if reader.labels else None
+        verdicts = score(reader.labels, given, playback.duration_s) if reader.has_labels else None
         drawing = make_plot(
             trace.name,
             curves.curves(),

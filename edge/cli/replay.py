@@ -39,6 +39,7 @@ def replay(
     import sys
     import time
 
+    from edge.cli.errors import warn
     from edge.cli.reading_bar import ReadingBar
     from edge.config.setup import load_setup
     from edge.node.playback import Playback
@@ -48,14 +49,17 @@ def replay(
 
     setup = None if config is None else load_setup(config)
     with TraceReader(trace, setup) as reader, contextlib.ExitStack() as stack:
-        bar = stack.enter_context(ReadingBar(reader, f"replaying {trace.name}"))
+        bar = ReadingBar(reader, f"replaying {trace.name}")
         playback = Playback(reader, times_real, [bar])
         out = sys.stdout
         if events != "-":
             out = stack.enter_context(Path(events).open("w", encoding="utf-8"))
         tally = Tally()
         started_s = time.monotonic()
-        for event in playback.events():
+        decided = playback.events()
+        warn(playback.blind_sentences())
+        stack.enter_context(bar)
+        for event in decided:
             tally.add(event)
             with bar.hidden():
                 out.write(event_to_line(event) + "\n")
@@ -63,4 +67,6 @@ def replay(
         took_s = time.monotonic() - started_s
         stack.close()
         typer.echo(f"{trace.name}: {tally.sentence(playback.duration_s, took_s)}", err=True)
+        for sentence in playback.fault_sentences():
+            typer.echo(sentence, err=True)
         reader.raise_losses()

@@ -25,9 +25,11 @@ def score(
     """Score a trace's events against its labels, in single units matched one to one.
 
     A unit is right when kind, SKU and slot agree and its time lies within [start - 0.5 s, end + 1.5 s] of the label.
+    An empty list of labels says that nothing happened: every event is false, and how many come per hour is told.
     """
     import json
 
+    from edge.cli.errors import warn
     from edge.cli.reading_bar import ReadingBar
     from edge.config.setup import load_setup
     from edge.fusion.score import score as score_events
@@ -36,22 +38,30 @@ def score(
     from edge.stream.jsonl import events_from_jsonl
     from edge.trace.errors import TraceError
     from edge.trace.labels import labels_from_file
+    from edge.trace.loss import losses_text
     from edge.trace.reader import TraceReader
 
     given = None if events is None else events_from_jsonl(events)
     setup = None if config is None else load_setup(config)
     with TraceReader(trace, setup) as reader:
+        if labels is None and not reader.has_labels:
+            lost = losses_text(str(trace), reader.losses) + "\n" if reader.losses else ""
+            raise TraceError(
+                f"{lost}{trace}: no labels are attached to the trace; give a file that says what really happened with "
+                "--labels FILE (an empty list, [], where nothing did)"
+            )
         truth = reader.labels if labels is None else labels_from_file(labels)
-        if not truth:
-            where = f"{trace}: the trace has no labels" if labels is None else f"{labels}: there are no labels in it"
-            raise TraceError(f"{where}; give a file that says what really happened with --labels FILE")
-        with ReadingBar(reader, f"scoring {trace.name}") as bar:
-            playback = Playback(reader, watchers=[bar])
-            if given is None:
-                given = list(playback.events())
-            else:
+        bar = ReadingBar(reader, f"scoring {trace.name}")
+        playback = Playback(reader, watchers=[bar])
+        decided = playback.events() if given is None else given
+        warn(playback.blind_sentences())
+        with bar:
+            found = list(decided)
+            if given is not None:
                 playback.run_through()
-        result = score_events(truth, given, playback.duration_s)
+        for sentence in playback.fault_sentences():
+            typer.echo(sentence, err=True)
+        result = score_events(truth, found, playback.duration_s)
         if as_json:
             typer.echo(json.dumps(score_to_object(result), indent=1))
         else:

@@ -43,7 +43,21 @@ def info(path: _Trace) -> None:
         reader.raise_losses()
 
 
-@app.command("import")
+_IMPORT_EPILOG = """\
+Labels: a JSON list with an object for each move: kind ("pick" or "put"), board, start_s, end_s (first and last touch);
+and optionally sku and slot (left out: any answer agrees), quantity (1), foreign (true: an object that isn't in the
+planogram). Their times are on the CSV's clock: seconds as in time_s, unix seconds with unix_time. An empty list, [],
+says that nothing happened.
+
+Calibration: a JSON record like this, or an object of several by board; a cell's grams are (counts - zero_counts) /
+counts_per_gram:
+
+\b
+{"board": "shelf-1", "cells": {"fl": {"zero_counts": 84213, "counts_per_gram": 420.5}, ...}}
+"""
+
+
+@app.command("import", epilog=_IMPORT_EPILOG)
 def import_(
     source: Annotated[
         Path, typer.Argument(metavar="CSV", help="time_s or unix_time, and a column per <board>.<cell>.")
@@ -51,8 +65,10 @@ def import_(
     output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write (.mcap).")],
     config: Annotated[Path, typer.Option(help="The node file that names the boards and cells.", metavar="NODE.yaml")],
     unit: Annotated[Unit, typer.Option(help="What the numbers are.")] = Unit.COUNTS,
-    labels: Annotated[Path | None, typer.Option(help="What really happened (JSON).")] = None,
-    calibration: Annotated[Path | None, typer.Option(help="Calibration records (JSON) for counts.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="What really happened (JSON, see below).")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Calibration records for counts: a JSON file (see below), or a folder of them.")
+    ] = None,
 ) -> None:
     """Make a trace out of a CSV. Rows that can't be used are listed, the others are used, and the exit code is 3."""
     from edge.config.setup import load_setup
@@ -66,8 +82,8 @@ def import_(
     setup = load_setup(config)
     if calibration is not None:
         setup = with_calibration_file(setup, calibration)
-    known_labels = labels_from_file(labels) if labels is not None else ()
-    for warning in unknown_names(known_labels, setup, str(labels)):
+    known_labels = labels_from_file(labels) if labels is not None else None
+    for warning in unknown_names(known_labels or (), setup, str(labels)):
         typer.echo(f"warning: {warning}", err=True)
     with _progress("importing") as progress:
         report = import_csv(source, output, setup, unit is Unit.GRAMS, known_labels, progress)

@@ -10,9 +10,12 @@ from edge.fusion.engine import Fusion
 from edge.trace.event import Event
 
 
-def replay(epochs: Iterable[list[SampleBlock]], setup: Setup) -> Iterator[Event]:
-    """Events of a trace's epochs (`TraceReader.epochs`), in the order they are decided. Never sleeps."""
-    fusion = Fusion(setup)
+def replay(epochs: Iterable[list[SampleBlock]], setup: Setup, fusion: Fusion | None = None) -> Iterator[Event]:
+    """Events of a trace's epochs (`TraceReader.epochs`), in the order they are decided. Never sleeps.
+
+    ``fusion``: one made for ``setup`` and not used yet, for those who want to ask it about its boards.
+    """
+    fusion = fusion or Fusion(setup)
     for blocks in epochs:
         newest = max((int(block.time_ns[-1]) for block in blocks if len(block)), default=None)
         yield from fusion.push(blocks, newest)

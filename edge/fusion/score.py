@@ -2,10 +2,11 @@
 
 The rule. Labels, and of each event its last revision if that is final, are expanded to single units by quantity. An
 event unit is *right* when board, kind, SKU and slot agree with a label unit (what the labeller left open agrees with
-anything, a foreign object only with an event without a SKU) and its time lies within [start - 0.5 s, end + 1.5 s] of the label. Units are matched one to one, as many as
-possible at all: Kuhn's augmenting paths (Kuhn 1955, "The Hungarian method"; Berge's lemma), so the order in which
-events come plays no part. Accepted units are matched first, which leaves the number of matches the same: where an
-accepted and a reviewed event both claim one label, the accepted one is the one that is right.
+anything, a foreign object only with an event without a SKU) and its time lies within [start - 0.5 s, end + 1.5 s] of
+the label. Units are matched one to one, as many as possible at all: Kuhn's augmenting paths (Kuhn 1955, "The Hungarian
+method"; Berge's lemma), so the order in which events come plays no part. Accepted units are matched first, which leaves
+the number of matches the same: where an accepted and a reviewed event both claim one label, the accepted one is the one
+that is right.
 
 Then the matching is widened to agreement in board, kind and time alone. What stays unmatched then is *false* (nothing
 of that kind happened there then) or, among the labels, *missed*; what is matched only then is *wrong*: a real movement

@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.samples import SampleBlock
-from edge.fusion.frames import ingest, new_batches, new_cell_state
+from edge.fusion.frames import (
+    HAS_LAST,
+    INTERVAL_NS,
+    LAST_NS,
+    LOST_INTERVALS,
+    NEWEST_NS,
+    STARTED,
+    ingest,
+    new_batches,
+    new_cell_state,
+)
 from edge.fusion.model import BoardModel
 from edge.fusion.plateau import Plateau
 from edge.fusion.quiet import find_plateaus, new_marks, new_plateau_state
@@ -38,6 +48,26 @@ class Mark:
     faults: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a board's cells have done since the start, by the time of the newest sample.
+
+    Attributes:
+        faults: int64[cells, FAULT_KINDS], samples left out, by `FAULT_NAMES`.
+        heard: bool[cells], whether the cell had a usable sample since the board last began (after a long silence of
+            all its cells it begins anew). last_ns: int64[cells], the newest one; where there is none, that beginning.
+        patience_ns: int64[cells], silence up to here is usual, for a cell with these intervals.
+        begin_ns, newest_ns: of all samples, usable or not; None before the first.
+    """
+
+    faults: Ints
+    heard: npt.NDArray[np.bool_]
+    last_ns: Ints
+    patience_ns: Ints
+    begin_ns: int | None
+    newest_ns: int | None
+
+
 class _Piece(NamedTuple):
     """Batches of one call of the kernel: numbers on the grid, weight and moments, and whether a cell was missing."""
 
@@ -57,10 +87,28 @@ class Senses:
         self._batches = new_batches(_BATCH_ROOM, cells)
         self._marks = new_marks(_MARK_ROOM, cells)
         self._pieces: deque[_Piece] = deque()
+        self._oldest = -(1 << 62)
+        self._begin_ns: int | None = None
+
+    @property
+    def health(self) -> Health:
+        """A copy of the counters of faults and of what was heard last."""
+        cells = self._cells
+        started = cells.board[STARTED] == 1
+        return Health(
+            cells.faults.copy(),
+            cells.ints[:, HAS_LAST] == 1,
+            cells.ints[:, LAST_NS].copy(),
+            np.rint(LOST_INTERVALS * cells.floats[:, INTERVAL_NS]).astype(np.int64),
+            self._begin_ns,
+            int(cells.board[NEWEST_NS]) if started else None,
+        )
 
     def marks(self, block: SampleBlock) -> list[Mark]:
         """Marks made by samples that follow the ones before."""
         model, found = self._model, []
+        if self._begin_ns is None and len(block):
+            self._begin_ns = int(block.time_ns[0])
         begin = 0
         while begin < len(block):
             part = block.part(begin, len(block)) if begin else block
@@ -104,25 +152,34 @@ class Senses:
         faults = self._batches.faults[first_batch + int(marks.made_by[row])].copy()
         return Mark(int(marks.kind[row]), int(marks.ready_ns[row]), plateau, faults)
 
-    def between(self, begin_ns: int, end_ns: int) -> tuple[Floats, int, int]:
-        """``z`` of the batches in [begin_ns, end_ns) [n, 3], the first one's time, and how many were dark.
+    def between(self, begin_ns: int, end_ns: int) -> tuple[Floats, Ints, int]:
+        """``z`` of the whole batches in [begin_ns, end_ns) [n, 3], the time each begins and ``end_ns`` [n + 1], and how
+        many batches were dark.
 
-        Of a very long stretch only the last `_BATCHES_KEPT` batches.
+        Of a very long stretch, or one long ago, only the last `_BATCHES_KEPT` batches.
         """
         batch_ns = self._model.batch_ns
         last = end_ns // batch_ns
-        first = max(min(begin_ns // batch_ns, last), last - _BATCHES_KEPT)
-        parts, seen = [np.empty((0, 3))], 0
+        first = max(min(begin_ns // batch_ns, last), last - _BATCHES_KEPT, self._oldest)
+        z, numbers = [np.empty((0, 3))], [np.empty(0, np.int64)]
         for piece in self._pieces:
             if piece.numbers[-1] < first or piece.numbers[0] >= last:
                 continue
             inside = (piece.numbers >= first) & (piece.numbers < last) & ~piece.dark
-            parts.append(piece.z[inside])
-            seen += int(inside.sum())
-        return np.concatenate(parts), first * batch_ns, int(last - first) - seen
+            z.append(piece.z[inside])
+            numbers.append(piece.numbers[inside])
+        seen = np.append(np.concatenate(numbers), last)
+        return np.concatenate(z), seen * batch_ns, max(int(last - first), 0) - seen.size + 1
 
-    def forget(self, now_ns: int) -> None:
-        """Let go of batches that no decision at ``now_ns`` or later can ask for."""
-        oldest = now_ns // self._model.batch_ns - 2 * _BATCHES_KEPT
-        while len(self._pieces) > 1 and self._pieces[0].numbers[-1] < oldest:
+    def look_from(self, now_ns: int) -> None:
+        """Decisions are now made at ``now_ns``: batches of long before aren't looked at any more.
+
+        Moved by marks alone, so that it doesn't depend on how the stream is cut.
+        """
+        self._oldest = now_ns // self._model.batch_ns - 2 * _BATCHES_KEPT
+
+    def forget(self, until_ns: int) -> None:
+        """Let go of batches that no decision at ``until_ns`` or later will look at."""
+        oldest = until_ns // self._model.batch_ns - 2 * _BATCHES_KEPT
+        while self._pieces and self._pieces[0].numbers[-1] < oldest:
             self._pieces.popleft()

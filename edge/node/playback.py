@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from drivers.samples import SampleBlock
 from edge.trace.event import Event
 from edge.trace.reader import TraceReader
+
+if TYPE_CHECKING:
+    from edge.fusion.engine import Fusion
 
 NS_PER_S = 1_000_000_000
 
@@ -60,6 +64,7 @@ class Playback:
         self.begin_ns: int | None = None
         self.end_ns: int | None = None
         self.setup = reader.require_setup()
+        self._fusion: Fusion | None = None
         self._reader = reader
         self._speed = speed
         self._watchers = watchers
@@ -75,9 +80,23 @@ class Playback:
 
     def events(self) -> Iterator[Event]:
         """All revisions of all events, in the order in which they were decided."""
+        from edge.fusion.engine import Fusion
         from edge.fusion.replay import replay
 
-        return replay(self.epochs(), self.setup)
+        self._fusion = Fusion(self.setup)
+        return replay(self.epochs(), self.setup, self._fusion)
+
+    def blind_sentences(self) -> list[str]:
+        """Which boards can't be weighed with, why, and what to do. To be asked once `events` has been called."""
+        from edge.fusion.faults import blind_sentences
+
+        return blind_sentences(self._fusion) if self._fusion is not None else []
+
+    def fault_sentences(self) -> list[str]:
+        """A line for each cell with faults in the samples so far; complete when `events` has been read to its end."""
+        from edge.fusion.faults import fault_sentences
+
+        return fault_sentences(self._fusion, self.end_ns) if self._fusion is not None else []
 
     def epochs(self) -> Iterator[list[SampleBlock]]:
         """The reader's epochs, watched and at the pace asked for."""

@@ -89,7 +89,10 @@ def calibration_for(setup: Setup, physics: Mapping[str, BoardPhysics], seed: int
 
 def labels_of(movements: Iterable[Movement]) -> tuple[Label, ...]:
     """The truth in the trace's words. A foreign object has neither SKU nor slot."""
-    return tuple(Label(Kind(m.kind), m.board, m.sku, m.slot, m.quantity, m.start_s, m.end_s) for m in movements)
+    return tuple(
+        Label(Kind(m.kind), m.board, m.sku, m.slot, m.quantity, m.start_s, m.end_s, foreign=m.sku is None)
+        for m in movements
+    )
 
 
 def stage_for(setup: Setup, scene: Scene, seed: int, only: str | None = None) -> Stage:

@@ -49,7 +49,7 @@ def cut(
         for label in reader.labels
         if (begin_ns is None or label.start_s * 1e9 >= begin_ns) and (end_ns is None or label.end_s * 1e9 < end_ns)
     ]
-    if reader.labels:
+    if reader.has_labels:
         attachments[LABELS] = labels_to_json(inside).encode()
 
     def piece(block: SampleBlock) -> SampleBlock:

@@ -19,6 +19,7 @@ from calibration.record import BoardCalibration, nominal_grams_calibration
 from drivers.samples import SampleBlock
 from edge.trace.csv_header import CsvHeader, read_header
 from edge.trace.csv_rows import BadRows, RowReader, Rows
+from edge.trace.csv_unit import GramsDoubt
 from edge.trace.errors import TraceError, TraceFileError
 from edge.trace.event import Label
 from edge.trace.format import EPOCH_NS
@@ -56,7 +57,7 @@ def import_csv(
     target: Path,
     setup: Setup,
     grams: bool,
-    labels: Sequence[Label] = (),
+    labels: Sequence[Label] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Write ``target`` from ``source``; rows that can't be used are left out and reported.
@@ -76,9 +77,11 @@ def import_csv(
             setup, warnings = _with_calibration(setup, used, grams, source)
             bad = BadRows(str(source))
             reader = RowReader(file, header, bad, COUNTS_PER_GRAM if grams else 1.0, counts=not grams)
+            doubt = GramsDoubt(header)
             sorter = _BlockCutter(header, COUNTS_PER_GRAM if grams else 1.0)
             with TraceWriter(target, setup, labels) as writer:
                 for rows in reader.rows():
+                    doubt.add(rows.values)
                     for block in sorter.blocks(rows):
                         writer.write(block)
                     if progress:
@@ -89,6 +92,8 @@ def import_csv(
         raise
     except OSError as error:
         raise TraceFileError(f"{source}: can't read it: {error.strerror}") from None
+    if grams:
+        warnings += doubt.warnings(str(source))
     if sorter.repeated_count:
         warnings += (f"{source}: {sorter.repeated_count} values at a time their cell already had; the first was kept",)
     return ImportReport(reader.row_count, sorter.sample_count, (*header.warnings, *warnings), bad.summary(), bad.count)

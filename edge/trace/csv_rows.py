@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.trace.csv_header import CsvHeader
+from edge.trace.csv_unit import mostly, refusal
 from edge.trace.errors import TraceError
 
 _PIECE_BYTES = 1 << 20
@@ -70,6 +71,7 @@ class RowReader:
         self._scale = scale
         self._counts = counts
         self._columns = [column for _, _, column in header.cells]
+        self._unit_checked = False
         self._latest_ns = -(1 << 63)
         self._next_line = 2
         self._bytes_read = 0  # counted, since a pipe can't tell
@@ -187,6 +189,7 @@ class RowReader:
         if self._counts:
             wrong |= stored != np.rint(stored)
             wrong &= ~np.isnan(stored)
+        self._refuse_wrong_unit(lines, cells, stored)
         for row in np.flatnonzero(wrong.any(axis=1) & good):
             column = int(np.flatnonzero(wrong[row])[0])
             name, value = self._header.names[self._columns[column]], float(cells[row, column])
@@ -203,6 +206,20 @@ class RowReader:
         self._latest_ns = int(reached[-1])
         self._bad.add(bad)
         return Rows(time_ns[good], cells[good], self._bytes_read)
+
+    def _refuse_wrong_unit(
+        self, lines: npt.NDArray[np.int64], cells: npt.NDArray[np.float64], stored: npt.NDArray[np.float64]
+    ) -> None:
+        """Raises TraceError if the very first rows can't be in the unit that was said, as a rule."""
+        filled = np.flatnonzero(~np.isnan(cells).all(axis=1))
+        if self._unit_checked or not filled.size:
+            return
+        self._unit_checked = True
+        wrong = (stored != np.rint(stored) if self._counts else np.abs(stored) > 2**31 - 1) & np.isfinite(stored)
+        if mostly(np.logical_or.reduce(wrong[filled], axis=1)):
+            row, column = (int(first) for first in np.argwhere(wrong)[0])
+            at, name = f"{self._bad.where}:{lines[row]}", self._header.names[self._columns[column]]
+            raise TraceError(refusal(at, name, float(cells[row, column]), self._counts))
 
     def _expected(self, value: float) -> str:
         if self._counts and math.isfinite(value) and value != round(value):

@@ -95,6 +95,7 @@ class Label:
     """What really happened, by a person or by the simulator.
 
     ``sku`` or ``slot`` None: not known to the labeller, so any answer agrees. Times in seconds on the trace's clock.
+    ``foreign``: an object that isn't in the planogram (sku and slot None); only an event without a SKU agrees.
     """
 
     kind: Kind
@@ -104,3 +105,4 @@ class Label:
     quantity: int
     start_s: float
     end_s: float
+    foreign: bool = False

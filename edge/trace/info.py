@@ -11,8 +11,10 @@ import numpy.typing as npt
 from drivers.samples import SampleBlock, SampleFlag
 from edge.trace.format import FORMAT_VERSION
 from edge.trace.reader import TraceReader
+from edge.trace.runs import LongestRun
 
 _STEPS_TO_KNOW = 8
+_STUCK_LEAST = 10  # equal codes; at slow rates a second holds fewer
 _GAP_PERIODS = 3.0  # a pause this many times the usual one is a gap; an HX711 that skips one conversion makes two
 
 
@@ -22,6 +24,7 @@ class CellSummary:
     sample_count, flagged_count: samples, and those of them with any flag.
     steady_s, steady_steps: time and steps between samples outside gaps; their quotient is the measured rate.
     gap_count, longest_gap_s: pauses of over three usual periods.
+    run: the longest run of one code among the samples that have a value.
     """
 
     sample_count: int = 0
@@ -33,14 +36,17 @@ class CellSummary:
     usual_ns: float = 0.0
     usual_steps: int = 0
     last_ns: int | None = None
+    run: LongestRun = field(default_factory=LongestRun)
 
     @property
     def rate_hz(self) -> float | None:
         """Samples per second outside gaps; None for fewer than two samples."""
         return self.steady_steps / self.steady_s if self.steady_s > 0 else None
 
-    def add(self, time_ns: npt.NDArray[np.int64], flags: npt.NDArray[np.uint16]) -> None:
+    def add(self, time_ns: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], flags: npt.NDArray[np.uint16]) -> None:
         """The next samples of the cell."""
+        has_value = (flags & SampleFlag.MISSING.value) == 0
+        self.run.add(time_ns[has_value], counts[has_value])
         self.sample_count += time_ns.size
         self.flagged_count += int(np.count_nonzero(flags))
         steps = np.diff(time_ns) if self.last_ns is None else np.diff(time_ns, prepend=np.int64(self.last_ns))
@@ -79,7 +85,9 @@ class TraceSummary:
         self.end_ns = last if self.end_ns is None else max(self.end_ns, last)
         for index in np.unique(block.cell).tolist():
             at = block.cell == index
-            self.cells.setdefault((block.board, index), CellSummary()).add(block.time_ns[at], block.flags[at])
+            self.cells.setdefault((block.board, index), CellSummary()).add(
+                block.time_ns[at], block.counts[at], block.flags[at]
+            )
         if block.flags.any():
             for flag in SampleFlag:
                 count = int(np.count_nonzero(block.flags & flag.value))
@@ -114,7 +122,7 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
     lines.append(f"samples   {total} of {len(boards)} boards, {len(summary.cells)} cells")
     lines.append(f"size      {reader.file_bytes} bytes{per_sample}")
     lines.append(f"format    shelfedge trace, version {reader.metadata.get('format_version', f'{FORMAT_VERSION}?')}")
-    lines.append(f"labels    {len(reader.labels)}")
+    lines.append(f"labels    {_labels_text(reader)}")
     if setup is not None:
         calibrated = [board for board in setup.node.boards if board in setup.calibration]
         lines.append(f"weighed   {', '.join(calibrated) or 'no board has a calibration'}")
@@ -123,9 +131,18 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
     flags = ", ".join(f"{count} {name}" for name, count in sorted(summary.flags.items()))
     lines.append(f"flags     {flags or 'none'}")
     lines += ["", *_table(reader, summary, boards)]
+    stuck = _stuck_cells(reader, summary)
+    if stuck:
+        lines += ["", *stuck]
     if reader.losses:
         lines += ["", f"DAMAGED   {len(reader.losses)} places, listed below"]
     return "\n".join(lines)
+
+
+def _labels_text(reader: TraceReader) -> str:
+    if not reader.has_labels:
+        return "none attached"
+    return f"{len(reader.labels)}" if reader.labels else "0 (an empty list is attached: nothing happened)"
 
 
 def _table(reader: TraceReader, summary: TraceSummary, boards: list[str]) -> list[str]:
@@ -151,6 +168,27 @@ def _table(reader: TraceReader, summary: TraceSummary, boards: list[str]) -> lis
             )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+
+
+def _stuck_cells(reader: TraceReader, summary: TraceSummary) -> list[str]:
+    """A line for each cell that repeated one code for over a second of samples; grams repeat, so those don't count."""
+    setup = reader.setup
+    lines = []
+    for (board, index), cell in sorted(summary.cells.items()):
+        section = setup.node.boards.get(board) if setup is not None else None
+        names = list(section.cells) if section is not None else []
+        name = names[index] if index < len(names) else f"number {index}"
+        record = setup.calibration.get(board) if setup is not None else None
+        known = record.cells.get(name) if record is not None else None
+        if known is not None and known.adc_bits == 0:
+            continue
+        run = cell.run
+        if run.length > max(cell.rate_hz or 0.0, _STUCK_LEAST):
+            lines.append(
+                f"stuck     {board} cell {name}: code {run.code} for {run.length} samples in a row, "
+                f"from {run.begin_ns / 1e9:.3f} s to {run.end_ns / 1e9:.3f} s"
+            )
+    return lines
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:

@@ -51,26 +51,25 @@ def labels_from_json(text: str, where: str) -> tuple[Label, ...]:
 
 def labels_to_json(labels: Iterable[Label]) -> str:
     """Labels as JSON, one per line, so that people can edit them."""
-    rows = [
-        json.dumps(
-            {
-                "kind": label.kind.value,
-                "board": label.board,
-                "sku": label.sku,
-                "slot": label.slot,
-                "quantity": label.quantity,
-                "start_s": label.start_s,
-                "end_s": label.end_s,
-            },
-            ensure_ascii=False,
-        )
-        for label in labels
-    ]
+    rows = [json.dumps(_entry(label), ensure_ascii=False) for label in labels]
     return (
         '{"labels": ['
         + "".join("\n  " + row + ("," if i + 1 < len(rows) else "\n") for i, row in enumerate(rows))
         + "]}\n"
     )
+
+
+def _entry(label: Label) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "kind": label.kind.value,
+        "board": label.board,
+        "sku": label.sku,
+        "slot": label.slot,
+        "quantity": label.quantity,
+        "start_s": label.start_s,
+        "end_s": label.end_s,
+    }
+    return entry | {"foreign": True} if label.foreign else entry
 
 
 def _is_text(value: object) -> bool:
@@ -97,6 +96,7 @@ _KEYS: dict[str, tuple[Callable[[object], bool], str, bool]] = {
     "quantity": (_is_quantity, "a whole number from 1 to 1000", False),
     "start_s": (_is_seconds, "seconds on the trace's clock", True),
     "end_s": (_is_seconds, "seconds on the trace's clock, not before start_s", True),
+    "foreign": (lambda value: isinstance(value, bool), "true for an object that isn't in the planogram", False),
 }
 
 
@@ -112,6 +112,10 @@ def _entry_problems(entry: object) -> list[str]:
             problems.append(f"{key}: got {_shown(entry[key])}; expected {expected}")
     if not problems and entry["end_s"] < entry["start_s"]:
         problems.append(f"end_s: {entry['end_s']} lies before start_s {entry['start_s']}; expected the end of the move")
+    if not problems and entry.get("foreign"):
+        for key in ("sku", "slot"):
+            if entry.get(key) is not None:
+                problems.append(f"{key}: got {_shown(entry[key])}; expected none, because a foreign object has none")
     return problems
 
 
@@ -124,6 +128,7 @@ def _label(entry: Mapping[str, Any]) -> Label:
         quantity=entry.get("quantity", 1),
         start_s=float(entry["start_s"]),
         end_s=float(entry["end_s"]),
+        foreign=entry.get("foreign", False),
     )
 
 

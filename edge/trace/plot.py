@@ -127,10 +127,10 @@ def event_caption(event: Event) -> str:
 
 
 def label_caption(label: Label) -> str:
-    """For example ``−2 cola-033 @A1``; what the labeller didn't know is left out."""
+    """For example ``−2 cola-033 @A1``; what the labeller didn't know is left out, a foreign object is "unknown"."""
     sign = "−" if label.kind is Kind.PICK else "+"
     place = f" @{label.slot}" if label.slot is not None else ""
-    return f"{sign}{label.quantity} {label.sku or label.kind.value}{place}"
+    return f"{sign}{label.quantity} {label.sku or ('unknown' if label.foreign else label.kind.value)}{place}"
 
 
 def _span(label: Label, missed: bool, origin_s: float) -> Span:

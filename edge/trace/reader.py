@@ -143,6 +143,11 @@ class TraceReader:
             self.losses += self._label_losses
             return ()
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the trace says what happened, if only that nothing did: a list is attached and can be read."""
+        return bool(self.labels) or (layout.LABELS in self.attachments and not self._label_losses)
+
     def epochs(self) -> Iterator[list[SampleBlock]]:
         """The blocks of all boards, epoch by epoch in order of time; at most one per board in each list.
 

@@ -38,7 +38,7 @@ class TraceWriter:
     Args:
         path: the finished file.
         setup: written into the trace; None only for a copy of a trace whose config was lost.
-        labels: what really happened, when it is known.
+        labels: what really happened; empty for nothing, None where it isn't known.
         epoch_ns: a block never crosses a multiple of this.
         attachments: for copies of traces: bytes by name, instead of what ``setup`` and ``labels`` would give. Boards
             and cells that the config doesn't have are copied too.
@@ -50,7 +50,7 @@ class TraceWriter:
         self,
         path: Path,
         setup: Setup | None,
-        labels: Iterable[Label] = (),
+        labels: Iterable[Label] | None = None,
         epoch_ns: int = layout.EPOCH_NS,
         attachments: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class TraceWriter:
         self._cells = {name: list(board.cells) for name, board in setup.node.boards.items()} if setup else {}
         self._copies = attachments is not None  # what a trace holds is copied, whether its config knows it or not
         self._rates_hz = {name: board.rate_hz for name, board in setup.node.boards.items()} if setup else {}
-        self._attachments = dict(attachments) if attachments is not None else _attachments(setup, tuple(labels))
+        self._attachments = dict(attachments) if attachments is not None else _attachments(setup, labels)
         self._pending: dict[str, tuple[int, list[SampleBlock]]] = {}
         self._last_ns: dict[str, int] = {}
         self._newest_epoch: int | None = None
@@ -218,13 +218,13 @@ class TraceWriter:
         return self._channels[board]
 
 
-def _attachments(setup: Setup | None, labels: tuple[Label, ...]) -> dict[str, bytes]:
+def _attachments(setup: Setup | None, labels: Iterable[Label] | None) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     if setup is not None:
         found[layout.NODE_FILE] = setup.node_text.encode()
         found[layout.PLANOGRAM] = setup.planogram_text.encode()
         if setup.calibration:
             found[layout.CALIBRATION] = calibration_to_json(setup.calibration).encode()
-    if labels:
+    if labels is not None:
         found[layout.LABELS] = labels_to_json(labels).encode()
     return found

@@ -68,6 +68,18 @@ def test_what_the_labeller_left_open_agrees_with_anything() -> None:
     assert run([label(10.0, sku=None, slot=None)], [event("e", 10.5, sku="water", slot="B9")]).f1 == 1.0
 
 
+@pytest.mark.parametrize(("sku", "right"), [(None, 1), ("water", 0)])
+def test_a_foreign_object_agrees_only_with_an_event_without_sku(sku: str | None, right: int) -> None:
+    slot = None if sku is None else "B9"
+    result = run([label(10.0, sku=None, slot=None, foreign=True)], [event("e", 10.5, sku=sku, slot=slot)])
+    assert (result.right_units, result.wrong_units, result.false_units) == (right, 1 - right, 0)
+
+
+def test_nothing_happened_so_every_event_is_false() -> None:
+    result = run([], [event("e", 10.5), event("f", 20.0, quantity=2)], duration_s=1800.0)
+    assert (result.false_units, result.false_per_hour, result.recall) == (3, 6.0, None)
+
+
 def test_quantities_count_as_single_units() -> None:
     result = run([label(10.0, quantity=3)], [event("e", 10.5, quantity=2)])
     assert (result.right_units, result.event_units, result.label_units) == (2, 2, 3)

@@ -55,6 +55,13 @@ def test_a_trace_alone_is_enough_to_replay(demo, tmp_path):
     assert 0.96 * 80 < rate_hz < 1.18 * 80
 
 
+def test_a_trace_in_which_nothing_happens_says_so(demo, tmp_path):
+    """Its list of labels is empty, not missing."""
+    simulate_trace(demo, tmp_path / "out.mcap", 1, 3.0, scene=lambda _world: ())
+    with TraceReader(tmp_path / "out.mcap") as reader:
+        assert (reader.has_labels, reader.labels) == (True, ())
+
+
 def test_calibration_is_nearly_right(demo, tmp_path):
     path = tmp_path / "out.mcap"
     simulate_trace(demo, path, seed=3, duration_s=5.0)
@@ -117,6 +124,7 @@ def test_a_scripted_scene_says_what_happens(demo, tmp_path):
         (Kind.PUT, "B2", "chewing-gum", 1),
         (Kind.PICK, None, None, 1),
     ]
+    assert [label.foreign for label in labels] == [label.sku is None for label in labels]
 
 
 def test_every_mistake_in_a_scene_file_has_its_line(demo, tmp_path):

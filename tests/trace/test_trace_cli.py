@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_trace import write_trace
+from small_trace import noise, write_trace
 from typer.testing import CliRunner, Result
 
+from calibration.record import calibration_from_json
+from drivers.samples import SampleBlock
 from edge.cli.trace import app
 from edge.config.setup import Setup
+from edge.trace.csv_import import import_csv
 from edge.trace.reader import TraceReader
+from edge.trace.writer import TraceWriter
 from firmware_bridge.errors import ShelfedgeError
 
 RECORDING = Path(__file__).parents[3] / "shared" / "data" / "aim3s" / "aim3s_shelf_weights_60hz.csv"
@@ -110,6 +114,54 @@ def test_calibration_that_doesnt_fit(tmp_path: Path, node_path: Path, record: ob
     assert "c.json: " in err
     assert expected in err
     assert not (tmp_path / "a.mcap").exists()
+
+
+def test_an_empty_list_of_labels_is_attached(tmp_path: Path, setup: Setup, node_path: Path) -> None:
+    """It says that nothing happened, which no list doesn't; copies and `info` keep the two apart."""
+    (tmp_path / "none.json").write_text("[]")
+    (tmp_path / "a.csv").write_text("time_s,top.fl\n0,100\n1,101\n")
+    for name, words in (("bare", []), ("calm", ["--labels", tmp_path / "none.json"])):
+        path, piece = tmp_path / f"{name}.mcap", tmp_path / f"{name}-cut.mcap"
+        code, _, _ = run("import", tmp_path / "a.csv", "-o", path, "--config", node_path, *words)
+        assert code == 0
+        assert run("cut", path, "-o", piece, "--from", 0)[0] == 0
+        for file in (path, piece):
+            with TraceReader(file) as reader:
+                assert (reader.has_labels, reader.labels) == (bool(words), ())
+    assert "labels    none attached" in run("info", tmp_path / "bare.mcap")[1]
+    assert "labels    0 (an empty list is attached: nothing happened)" in run("info", tmp_path / "calm.mcap")[1]
+    with TraceWriter(tmp_path / "bad.mcap", setup, attachments={"labels.json": b"{"}) as writer:
+        writer.write(noise("top", 2, 40, 0, 1))
+    with TraceReader(tmp_path / "bad.mcap") as reader:
+        assert not reader.has_labels, "what can't be read says nothing"
+
+
+def test_info_names_stuck_cells(tmp_path: Path, setup: Setup) -> None:
+    """The longest run of one code, also over the ends of epochs; not of grams, and not the usual repetition."""
+    block = noise("top", 2, 40, 0, 20)
+    counts = block.counts.copy()
+    counts[(block.cell == 1) & (block.time_ns >= 5e9) & (block.time_ns < 12e9)] = 4711
+    counts[(block.cell == 0) & (block.time_ns >= 5e9) & (block.time_ns < 5.5e9)] = 4711
+    with TraceWriter(tmp_path / "a.mcap", setup) as writer:
+        writer.write(SampleBlock("top", block.time_ns, block.cell, counts, block.flags))
+    code, out, _ = run("info", tmp_path / "a.mcap")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("stuck")]
+    length = int(((block.cell == 1) & (block.time_ns >= 5e9) & (block.time_ns < 12e9)).sum())
+    assert line.startswith(f"stuck     top cell fr: code 4711 for {length} samples in a row, from 5.0")
+    assert " to 11.9" in line
+    (tmp_path / "g.csv").write_text("time_s,top.fl\n" + "".join(f"{k / 40},352.0\n" for k in range(200)))
+    import_csv(tmp_path / "g.csv", tmp_path / "g.mcap", setup, grams=True)
+    assert "\nstuck" not in run("info", tmp_path / "g.mcap")[1]
+
+
+def test_help_of_import_says_what_the_files_hold(node_path: Path) -> None:
+    """Labels and their clock, and a calibration record that can be copied and is one."""
+    out = " ".join(run("import", "--help")[1].split())
+    for words in ("start_s, end_s", "foreign", "unix seconds with unix_time", "nothing happened"):
+        assert words in out
+    record = out[out.index('{"board"') : out.index(", ...}}")] + "}}"
+    assert calibration_from_json(record, "help")["shelf-1"].cells["fl"].counts_per_gram == 420.5
 
 
 def test_recover_and_cut(tmp_path: Path, setup: Setup) -> None:

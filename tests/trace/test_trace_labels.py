@@ -10,6 +10,7 @@ from small_trace import LABELS
 
 from edge.config.setup import Setup
 from edge.trace.errors import TraceError, TraceFileError
+from edge.trace.event import Kind, Label
 from edge.trace.labels import labels_from_file, labels_from_json, labels_to_json, unknown_names
 
 GOOD = {"kind": "pick", "board": "top", "start_s": 1, "end_s": 2.5}
@@ -19,6 +20,15 @@ def test_round_trip() -> None:
     """What is written is what is read, also when it is nothing."""
     assert labels_from_json(labels_to_json(LABELS), "here") == LABELS
     assert labels_from_json(labels_to_json(()), "here") == ()
+    foreign = Label(Kind.PUT, "top", None, None, 1, 5.0, 6.0, foreign=True)
+    assert labels_from_json(labels_to_json([foreign]), "here") == (foreign,)
+
+
+def test_what_was_written_before_there_were_foreign_objects() -> None:
+    """Old files are read as before, and labels without foreign objects are still written like them."""
+    (label,) = labels_from_json(json.dumps([GOOD | {"sku": None}]), "here")
+    assert label.foreign is False
+    assert "foreign" not in labels_to_json([label])
 
 
 def test_a_plain_list_and_left_out_keys() -> None:
@@ -30,7 +40,7 @@ def test_a_plain_list_and_left_out_keys() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (5, "here: label 1: expected an object with kind, board, sku, slot, quantity, start_s, end_s; got 5"),
+        (5, "here: label 1: expected an object with kind, board, sku, slot, quantity, start_s, end_s, foreign; got 5"),
         ({"kind": "take"}, 'here: label 1: kind: got "take"; expected "pick" or "put"'),
         ({"kind": ["pick"]}, 'label 1: kind: got ["pick"]'),
         ({"board": ""}, 'label 1: board: got ""; expected the id of a board'),
@@ -41,6 +51,12 @@ def test_a_plain_list_and_left_out_keys() -> None:
         ({"start_s": float("nan")}, "label 1: start_s: got NaN; expected seconds"),
         ({"start_s": 10**400}, "label 1: start_s: got 1000"),
         ({"end_s": 0}, "label 1: end_s: 0 lies before start_s 1"),
+        ({"foreign": 1}, "label 1: foreign: got 1; expected true for an object that isn't in the planogram"),
+        (
+            {"foreign": True, "sku": "cola"},
+            'label 1: sku: got "cola"; expected none, because a foreign object has none',
+        ),
+        ({"foreign": True, "slot": "A1"}, 'label 1: slot: got "A1"; expected none'),
         ({"start_ns": 1}, "label 1: start_ns: not a key of a label; expected kind, board"),
     ],
 )
