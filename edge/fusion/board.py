@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
-from edge.fusion.lattice import Move, Reading, Step, read_chain
+from edge.fusion.lattice import Move, Reading, Step, Story, read_chain
 from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands, HandUnit, Stray
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
@@ -22,14 +22,16 @@ CHAIN_MOST = 7
 SETTLED_S = 1.0  # quiet for this long, and sure: final
 PARTIAL_FROM_S = 1.0  # with a cell missing for this long, go on with the others
 PATIENCE_S = 4.5  # quiet for this long: final, sure or not
+UNDECIDED_MOST = 0.05  # chance that the newest plateau is a hand's, with which a story may still be settled as sure
 PROVISIONAL_FROM = 0.6  # probability from which a movement is announced before it is final
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Known:
     """A reading with the events that its best story comes to."""
 
     reading: Reading
+    story: Story
     events: list[Event]
     movements: list[Movement]
 
@@ -46,7 +48,7 @@ class BoardFusion:
         self._reporter = Reporter(model, skus, review_below, self.senses.between)
         self._announcer = Announcer(model.board)
         self._chain = Chain(model.tolerance_g)
-        self._known: _Told | None = None  # what the last reading came to, while it isn't settled
+        self._known: _Known | None = None  # what the last reading came to, while it isn't settled
         self._every_cell = (1 << len(model.cell_ids)) - 1
         count = np.zeros((len(skus.ids), len(model.slot_ids)), np.int64)
         for slot, (sku, there) in enumerate(zip(model.slot_sku, model.slot_count, strict=True)):
@@ -91,19 +93,22 @@ class BoardFusion:
             sent = self._announcer.settle(events, [], decided_ns)
             if known is not None:
                 for event, movement in zip(known.events, known.movements, strict=True):
-                    self._remember(known.reading, movement, event)
+                    self._remember(known, movement, event)
             self._settle(len(chain) - 1)
             return sent
-        _, probability, steps = reading.stories[0]
-        movements = movements_of(self.model, chain, moves, steps, self.senses.between)
-        new_faults = self._faults_now - self._faults_settled
-        events = [self._reporter.event(reading, chain, movement, new_faults, decided_ns) for movement in movements]
-        sure = min([event.confidence for event in events], default=probability) >= self._review_below
         patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5)
-        told = _Told(reading, events, movements)
+        best = reading.best(complete=patient and not last_chance)
+        movements = movements_of(self.model, chain, moves, best.steps, self.senses.between)
+        new_faults = self._faults_now - self._faults_settled
+        events = [
+            self._reporter.event(reading, best.story, chain, movement, new_faults, decided_ns) for movement in movements
+        ]
+        surest = min([event.confidence for event in events], default=best.probability)
+        sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
+        told = _Known(reading, best.story, events, movements)
         if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
             return self._settle_up_to(told, len(chain) - 1, decided_ns)
-        node = self._settled_node(reading, steps, quiet_s)
+        node = self._settled_node(reading, best.steps, quiet_s)
         if node:
             return self._settle_up_to(told, node, decided_ns)
         self._known = told
@@ -129,14 +134,14 @@ class BoardFusion:
             return 0
         return inner[0] if inner else shortest
 
-    def _settle_up_to(self, told: _Told, node: int, decided_ns: int) -> list[Event]:
+    def _settle_up_to(self, told: _Known, node: int, decided_ns: int) -> list[Event]:
         """Settle what happened before plateau ``node`` of the best story and go on from there."""
         pairs = list(zip(told.events, told.movements, strict=True))
         settled = [(event, movement) for event, movement in pairs if movement.step.edge.j <= node]
         later = [event for event, movement in pairs if movement.step.edge.j > node]
         sent = self._announcer.settle([event for event, _ in settled], _likely(later), decided_ns)
         for event, movement in settled:
-            self._remember(told.reading, movement, event)
+            self._remember(told, movement, event)
         self._settle(node, nothing_happened=not told.events)
         return sent
 
@@ -148,10 +153,10 @@ class BoardFusion:
         self._faults_settled = self._faults_now
         self._known = None
 
-    def _remember(self, reading: Reading, movement: Movement, event: Event) -> None:
+    def _remember(self, known: _Known, movement: Movement, event: Event) -> None:
         """Remember what a settled movement did to the board and to the hands, with its doubts."""
         sign, sku, slot, quantity = movement.move
-        guesses = _guesses(reading, movement.move)
+        guesses = _guesses(known, movement.move)
         grams, var = abs(movement.grams), movement.grams_var
         if sign > 0:
             certain = slot >= 0 and self.model.slot_sku[slot] == sku and event.confidence >= self._review_below
@@ -170,11 +175,11 @@ class BoardFusion:
             self._hands.take(unit)
 
 
-def _guesses(reading: Reading, move: Move) -> tuple[Guess, ...]:
+def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:
     """What a movement may have been of, by the posterior."""
     found = [
         Guess(other[1], other[2], other[3], share)
-        for other, share in reading.in_place_of(move)
+        for other, share in known.reading.in_place_of(move, known.story)
         if other is not None and other[0] == move[0] and share >= LEAST_SHARE
     ]
     return tuple(found[:GUESSES_MOST])

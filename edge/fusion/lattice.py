@@ -68,23 +68,40 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A story with its probability and the steps of its best path."""
+
+    story: Story
+    probability: float
+    steps: tuple[Step, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The posterior over stories.
 
     Attributes:
-        stories: each complete story, its probability and the steps of its best path, best first.
-        undecided: probability that the newest plateaus are a hand's, so that the story isn't complete.
+        stories: best first. One that isn't complete ends before the newest plateaus, which are a hand's in it.
+        undecided: probability that the story isn't complete.
     """
 
-    stories: tuple[tuple[Story, float, tuple[Step, ...]], ...]
+    stories: tuple[Told, ...]
     undecided: float
 
-    def in_place_of(self, move: Move) -> list[tuple[Move | None, float]]:
-        """What happened where the best story has ``move``, with probabilities, best first: ``move`` itself, another one
-        of another story, or None for nothing."""
-        told = self.stories[0][0]
+    def best(self, complete: bool) -> Told:
+        """The best story, or the best complete one."""
+        return next((told for told in self.stories if told.complete or not complete), self.stories[0])
+
+    def confidence(self, move: Move) -> float:
+        """Probability that a movement happened."""
+        return min(sum(told.probability for told in self.stories if move in told.story), 1.0)
+
+    def in_place_of(self, move: Move, told: Story) -> list[tuple[Move | None, float]]:
+        """What happened where the story ``told`` has ``move``, with probabilities, best first: ``move`` itself, another
+        one of another story, or None for nothing."""
         found: dict[Move | None, float] = {}
-        for story, probability, _ in self.stories:
+        for story, probability in ((other.story, other.probability) for other in self.stories):
             instead: Move | None = move
             if move not in story:
                 others = [other for other in story if other not in told]
@@ -127,8 +144,8 @@ def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Rea
     last = len(chain) - 1
     beams = [_Beam() for _ in chain]
     beams[0].add((), 0.0, 0.0, ())
-    lost = -math.inf  # mass of paths that aren't complete stories, or of explanations too many to name
-    undecided = -math.inf
+    lost = -math.inf  # mass of explanations too many to name
+    pending: list[tuple[Story, _Path]] = []
     for i in range(last):
         best = beams[i].best()
         if not best:
@@ -162,13 +179,19 @@ def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Rea
                 lost = _log_add(lost, best[0][1].log_mass + rest + unnamed + hands)
             changes.append(edge.z)
         still = sum(log_hand(model, chain[i + 1 + k], z, z, ()) for k, z in enumerate(changes))
-        for _, path in best:
-            undecided = _log_add(undecided, path.log_mass + still)
-    total = _log_add(lost, undecided)
-    for path in beams[last].paths.values():
+        pending += [(story, replace(path, log_mass=path.log_mass + still)) for story, path in best]
+    return _reading(beams[last].best(), pending, lost)
+
+
+def _reading(complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Path]], lost: float) -> Reading:
+    """The posterior out of the masses of complete and pending stories; ``lost`` is mass without a story."""
+    total = lost
+    for _, path in complete + pending:
         total = _log_add(total, path.log_mass)
-    stories = tuple((story, math.exp(path.log_mass - total), path.steps) for story, path in beams[last].best())
-    return Reading(stories, math.exp(undecided - total))
+    stories = [Told(story, math.exp(path.log_mass - total), path.steps, True) for story, path in complete]
+    stories += [Told(story, math.exp(path.log_mass - total), path.steps, False) for story, path in pending]
+    stories.sort(key=lambda told: (-told.probability, not told.complete, told.story))
+    return Reading(tuple(stories), sum(told.probability for told in stories if not told.complete))
 
 
 def _edge(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Moves) -> Edge | None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.fusion.clean import FAULT_NAMES
-from edge.fusion.lattice import Move, Reading
+from edge.fusion.lattice import Move, Reading, Story
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import BatchesBetween, Movement
 from edge.fusion.moves import FOREIGN
@@ -34,14 +34,18 @@ class Reporter:
     def event(
         self,
         reading: Reading,
+        told: Story,
         chain: Sequence[Plateau],
         movement: Movement,
         new_faults: npt.NDArray[np.int64],
         decided_ns: int,
     ) -> Event:
-        """One movement as an event; ``new_faults`` [cells, FAULT_KINDS] came since the last settled state."""
+        """One movement of the story ``told`` as an event.
+
+        ``new_faults`` [cells, FAULT_KINDS] came since the last settled state.
+        """
         sign, sku, slot, quantity = movement.move
-        confidence = min(sum(p for story, p, _ in reading.stories if movement.move in story), 1.0)
+        confidence = reading.confidence(movement.move)
         edge = movement.step.edge
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask
@@ -68,7 +72,7 @@ class Reporter:
             or not movement.dated
             or sku == FOREIGN
             or confidence < self.review_below,
-            alternatives=self._alternatives(reading, movement.move),
+            alternatives=self._alternatives(reading, told, movement.move),
             evidence=Evidence(
                 change_g=tuple(float(value) for value in after.level_g - before.level_g),
                 sd_g=float(np.sqrt(edge.var[0] + edge.gain_var)),
@@ -86,9 +90,9 @@ class Reporter:
     def _slot(self, slot: int) -> str | None:
         return self.model.slot_ids[slot] if slot >= 0 else None
 
-    def _alternatives(self, reading: Reading, move: Move) -> tuple[Alternative, ...]:
+    def _alternatives(self, reading: Reading, told: Story, move: Move) -> tuple[Alternative, ...]:
         """What could have happened instead of this movement, best first."""
-        others = [(other, p) for other, p in reading.in_place_of(move) if other != move and p >= _LEAST_PROBABLE]
+        others = [(other, p) for other, p in reading.in_place_of(move, told) if other != move and p >= _LEAST_PROBABLE]
         return tuple(self._alternative(other, p) for other, p in others[:_ALTERNATIVES])
 
     def _alternative(self, move: Move | None, probability: float) -> Alternative:

@@ -144,6 +144,22 @@ def test_the_worst_recordings_faults_cost_no_event_and_make_none(seed: int) -> N
     ]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("grams", [352.0, -180.0, 520.0])
+def test_a_zero_that_jumps_is_accepted_as_nothing(seed: int, grams: float) -> None:
+    """A cell that slips on its mount reads another weight from then on, just that of an item, while its neighbours
+    say nothing of it. No load on a board does that, but right over a cell: a person is asked, and told which cell."""
+    played = play(script(Footsteps(12.0)), 24.0, seed)
+    (block,) = played.whole()
+    gain = played.setup.calibration["b"].cells["bl"].counts_per_gram
+    moved = (block.cell == 2) & (block.time_ns > 8e9)
+    counts = np.where(moved, block.counts + round(grams * gain), block.counts).astype(np.int32)
+    for event in played.with_samples([dataclasses.replace(block, counts=counts)]).finals():
+        assert event.needs_review
+        assert event.evidence is not None
+        assert "cell bl: changed alone" in event.evidence.faults
+
+
 def test_corrupt_codes_are_named_in_the_evidence() -> None:
     played = play(script(Pick(8.0, "A0")), 20.0, 31)
     (block,) = played.whole()
