@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 BatchesBetween = Callable[[int, int], tuple[Floats, npt.NDArray[np.int64], int]]
 """(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
 SURE_COST_SHARE = 0.7  # of the other order's misfit: below that, the order of two movements is clear
+TWO_COST_SHARE = 0.8  # of a single step's misfit: above that, two movements aren't seen to be two
 DOUBTED_APART_NS = 1_000_000_000  # orders that date both to within this are as good as one
 NARROW_MM = 200.0
 _MARGIN_MM = 60.0  # what a batch in motion says of a place is rough
@@ -29,7 +30,8 @@ _SCALE = np.array([1.0, 150.0, 150.0])  # g mm become g: moments are compared wi
 class Movement:
     """One movement of a story. Place in board coordinates; None where the board can't tell.
 
-    ``dated``: False where two things moved in one activity and it isn't clear which of them went first.
+    ``dated``: False where two things moved in one activity and it isn't clear which of them went first, or whether it
+    wasn't one thing that nobody knows: some pair of items weighs as much as almost anything.
     """
 
     move: Move
@@ -141,7 +143,12 @@ def _pair(
         fits.append((cost, {first: int(times_ns[at]), second: int(times_ns[then])}))
     (cost, times), (other_cost, other_times) = sorted(fits, key=lambda fit: fit[0])
     apart_ns = max(abs(times[row] - other_times[row]) for row in (a, b))
+    _, _, at_once_cost = split_twice(
+        z[:, :axes], np.zeros(axes), step.edge.z[:axes] / _SCALE[:axes], step.edge.z[:axes] / _SCALE[:axes],
+        _edges(model), reach,
+    )  # fmt: skip
     dated = cost < SURE_COST_SHARE * other_cost or apart_ns < DOUBTED_APART_NS
+    dated = dated and cost < TWO_COST_SHARE * at_once_cost
     found = []
     for row in sorted((a, b), key=lambda row: times[row]):
         x = float(middles[row][1] + model.statics.x0_mm) if model.statics.sees_x else None

@@ -25,7 +25,7 @@ HISTORY = 128  # batches kept for levels
 LEVEL_NS = 5_000_000_000  # a level is the mean over at most this long: drift and creep stay out of it
 HALF_NS = 150_000_000
 QUIET_NS = 300_000_000
-GROW_NS = (600_000_000, 1_000_000_000, 1_600_000_000, 2_500_000_000, 4_500_000_000)
+GROW_S = (0.6, 1.0, 1.6, 2.5, 4.5, 8.0, 15.0, 30.0)  # looks at a growing plateau; undecided ones need the late ones
 NOISE_SIGMAS = 4.0
 NOISE_SHARE = 1.0 / 64.0
 RESTLESS_NS = 2_000_000_000  # agitated for longer than a visit's busiest part: it is vibration, so the noise is raised
@@ -284,7 +284,7 @@ def find_plateaus(
             continue
         _follow_noise(state, index, False)
         grown = count[_GROWN]
-        if grown < len(GROW_NS) and (index + 1 - count[_BEGIN]) * batch_ns >= GROW_NS[grown]:
+        if grown < len(GROW_S) and (index + 1 - count[_BEGIN]) * batch_ns >= GROW_S[grown] * 1e9:
             count[_GROWN] += 1
             _write_mark(marks, made, GROW, count[_BEGIN], index + 1, batch_ready_ns[i], state, level_batches, batch_ns)
             marks.made_by[made] = i

@@ -109,6 +109,10 @@ class Senses:
         model, found = self._model, []
         if self._begin_ns is None and len(block):
             self._begin_ns = int(block.time_ns[0])
+        if len(block) and int(block.cell.max()) >= len(model.cell_ids):
+            raise ValueError(
+                f"board {block.board}: a sample of cell {block.cell.max()} of {len(model.cell_ids)}, from 0"
+            )
         begin = 0
         while begin < len(block):
             part = block.part(begin, len(block)) if begin else block
