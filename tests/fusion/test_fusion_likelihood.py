@@ -33,7 +33,8 @@ VAR = np.array([0.5, 40_000.0, 10_000.0])
 def _sum(log_density: Callable[[float], float], low: float, high: float, steps: int = 20_001) -> float:
     """Integral by the trapezoid rule."""
     x = np.linspace(low, high, steps)
-    return float(np.trapezoid(np.exp([log_density(float(at)) for at in x]), x))
+    y = np.exp([log_density(float(at)) for at in x])
+    return float(np.sum(0.5 * (y[1:] + y[:-1]) * np.diff(x)))
 
 
 def test_normal_and_laplace() -> None:
