@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 
 _DEGENERATE_MM = 5.0  # cells closer than this in one direction say nothing about the place along it
 
+_RECTANGLE_SHARE = 0.05  # how far corners may be off a rectangle, of its sides
+
 
 @dataclass(frozen=True, slots=True)
 class Statics:
@@ -70,3 +72,19 @@ def statics_of(x_mm: Floats, y_mm: Floats) -> Statics:
             transforms[mask][:, working] = np.linalg.pinv(sharing[working])
             solvable[mask] = True
     return Statics(transforms, solvable, sees_x, sees_y, x0, y0)
+
+
+def corners_of(x_mm: Floats, y_mm: Floats) -> tuple[int, int, int, int] | None:
+    """Which of four cells stand front left, front right, back left and back right; None unless in a rectangle."""
+    if x_mm.size != 4:
+        return None
+    width, depth = float(np.ptp(x_mm)), float(np.ptp(y_mm))
+    found = []
+    for at_x in (x_mm.min(), x_mm.max()):
+        for at_y in (y_mm.min(), y_mm.max()):
+            off = np.maximum(np.abs(x_mm - at_x) / max(width, 1.0), np.abs(y_mm - at_y) / max(depth, 1.0))
+            found.append(int(np.argmin(off)))
+            if off.min() > _RECTANGLE_SHARE:
+                return None
+    left_front, left_back, right_front, right_back = found
+    return (left_front, right_front, left_back, right_back) if len(set(found)) == 4 else None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from calibration.record import BoardCalibration
 from edge.config.schema import Board
 from edge.config.setup import Setup
-from edge.fusion.geometry import Statics, statics_of
+from edge.fusion.geometry import Statics, corners_of, statics_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,6 +45,7 @@ class BoardModel:
     adc_bits: Ints
     cell_x_mm: Floats
     cell_y_mm: Floats
+    corners: tuple[int, int, int, int] | None  # cells front left, front right, back left, back right, if in a rectangle
     width_mm: float
     depth_mm: float
     sees: npt.NDArray[np.bool_]  # [3] whether the board sees weight (always), place along x, place along y
@@ -102,6 +103,7 @@ def board_model(setup: Setup, name: str, board: Board, record: BoardCalibration,
         adc_bits=np.array([cell.adc_bits for cell in cells], np.int64),
         cell_x_mm=x,
         cell_y_mm=y,
+        corners=corners_of(x, y),
         width_mm=board.width_mm,
         depth_mm=board.depth_mm,
         sees=np.array([True, statics.sees_x, statics.sees_y]),

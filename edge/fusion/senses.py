@@ -165,15 +165,19 @@ class Senses:
         batch_ns = self._model.batch_ns
         last = end_ns // batch_ns
         first = max(min(begin_ns // batch_ns, last), last - _BATCHES_KEPT, self._oldest)
-        z, numbers = [np.empty((0, 3))], [np.empty(0, np.int64)]
-        for piece in self._pieces:
-            if piece.numbers[-1] < first or piece.numbers[0] >= last:
-                continue
-            inside = (piece.numbers >= first) & (piece.numbers < last) & ~piece.dark
-            z.append(piece.z[inside])
-            numbers.append(piece.numbers[inside])
-        seen = np.append(np.concatenate(numbers), last)
-        return np.concatenate(z), seen * batch_ns, max(int(last - first), 0) - seen.size + 1
+        z: list[Floats] = []
+        numbers: list[Ints] = []
+        for piece in reversed(self._pieces):  # what is asked for is mostly of the last seconds
+            if piece.numbers[-1] < first:
+                break
+            if piece.numbers[0] < last:
+                inside = (piece.numbers >= first) & (piece.numbers < last) & ~piece.dark
+                z.append(piece.z[inside])
+                numbers.append(piece.numbers[inside])
+        z.append(np.empty((0, 3)))
+        numbers.append(np.empty(0, np.int64))
+        seen = np.append(np.concatenate(numbers[::-1]), last)
+        return np.concatenate(z[::-1]), seen * batch_ns, max(int(last - first), 0) - seen.size + 1
 
     def look_from(self, now_ns: int) -> None:
         """Decisions are now made at ``now_ns``: batches of long before aren't looked at any more.

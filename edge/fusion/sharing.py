@@ -20,7 +20,6 @@ Floats = npt.NDArray[np.float64]
 ALONE_SHARE = 0.01  # of a change that the other cells may show without having taken part
 TWIST_SHARE = 0.05  # of the weight: unequal springs and mounts, gains, cells not quite under the corners
 SIGMAS = 3.0
-_RECTANGLE_SHARE = 0.05  # how far corners may be off a rectangle, of its sides
 
 
 def complaint(model: BoardModel, before: Plateau, after: Plateau, loads: int) -> str | None:
@@ -48,10 +47,10 @@ def _changed_alone(change: Floats, sd: Floats) -> int | None:
 
 def _twisted(model: BoardModel, change: Floats, sd: Floats) -> bool:
     """Whether four corner cells show a twist that no plate has."""
-    corners = _corners(model)
+    corners = model.corners
     if corners is None:
         return False
-    fl, fr, bl, br = change[corners]
+    fl, fr, bl, br = change[list(corners)]
     weight = float(fl + fr + bl + br)
     if abs(weight) < 1.0:
         return False
@@ -60,18 +59,3 @@ def _twisted(model: BoardModel, change: Floats, sd: Floats) -> bool:
     twist = (fl - fr - bl + br) / 4.0
     slack = SIGMAS * float(np.sqrt((sd**2).sum())) / 4.0 + TWIST_SHARE * abs(weight)
     return bool(not min(0.0, soft) - slack <= twist <= max(0.0, soft) + slack)
-
-
-def _corners(model: BoardModel) -> list[int] | None:
-    """Cells in the order front left, front right, back left, back right; None unless they stand in a rectangle."""
-    if len(model.cell_ids) != 4:
-        return None
-    x, y = model.cell_x_mm, model.cell_y_mm
-    width, depth = float(np.ptp(x)), float(np.ptp(y))
-    found = []
-    for at_x, at_y in ((x.min(), y.min()), (x.max(), y.min()), (x.min(), y.max()), (x.max(), y.max())):
-        off = np.maximum(np.abs(x - at_x) / max(width, 1.0), np.abs(y - at_y) / max(depth, 1.0))
-        found.append(int(np.argmin(off)))
-        if off.min() > _RECTANGLE_SHARE:
-            return None
-    return found if len(set(found)) == 4 else None
