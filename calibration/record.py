@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -100,19 +98,3 @@ def calibration_from_json(text: str, where: str) -> dict[str, BoardCalibration]:
 def calibration_to_json(records: Mapping[str, BoardCalibration]) -> str:
     """Records by board as JSON, keys in a fixed order."""
     return json.dumps({name: record.model_dump() for name, record in sorted(records.items())}, indent=1)
-
-
-def save_calibration(record: BoardCalibration, path: Path) -> None:
-    """Write one record so that a reader sees the old one or the new one, never half (P9)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(record.model_dump_json(indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -18,7 +18,7 @@ from edge.fusion.report import Reporter
 from edge.fusion.senses import Mark, Senses
 from edge.trace.event import Event
 
-CHAIN_MOST = 7
+CHAIN_MOST = 7  # plateaus read together: three visits without a rest, with a hand's plateau in each
 SETTLED_S = 1.0  # quiet for this long, and sure: final
 PARTIAL_FROM_S = 1.0  # with a cell missing for this long, go on with the others
 PATIENCE_S = 4.5  # quiet for this long: final, sure or not
@@ -42,6 +42,7 @@ class BoardFusion:
     def __init__(self, model: BoardModel, skus: SkuTable, hands: Hands, review_below: float) -> None:
         self.model = model
         self._hands = hands
+        self._skus = skus
         self._review_below = review_below
         self.senses = Senses(model)
         self.sense = self.senses.marks
@@ -170,9 +171,11 @@ class BoardFusion:
         if not self.contents.take_stray(sku, slot, grams) and sku != FOREIGN:
             self.contents.change(sku, slot, -quantity)
         units = tuple(guess for guess in guesses if guess.quantity == quantity)
+        # Of several only the sum was weighed: each is their mean, give or take how units differ.
+        apart_var = (1.0 - 1.0 / quantity) * float(self._skus.spread_var[sku]) if sku != FOREIGN else 0.0
         for _ in range(quantity):
-            unit = HandUnit(units, grams / quantity, var / quantity, self.model.board, movement.time_ns)
-            self._hands.take(unit)
+            each_var = var / quantity**2 + apart_var
+            self._hands.take(HandUnit(units, grams / quantity, each_var, self.model.board, movement.time_ns))
 
 
 def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:

@@ -63,7 +63,7 @@ class Fusion:
         return [] if until_ns is None else self._decide(until_ns)
 
     def finish(self) -> list[Event]:
-        """The stream is over: decide everything that is still open."""
+        """The stream is over: decide everything that is still open, board by board."""
         events = self._decide(None)
         now_ns = max(self._heard_ns.values(), default=0)
         for board in self.boards.values():

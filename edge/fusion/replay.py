@@ -13,7 +13,7 @@ from edge.trace.event import Event
 def replay(epochs: Iterable[list[SampleBlock]], setup: Setup, fusion: Fusion | None = None) -> Iterator[Event]:
     """Events of a trace's epochs (`TraceReader.epochs`), in the order they are decided. Never sleeps.
 
-    ``fusion``: one made for ``setup`` and not used yet, for those who want to ask it about its boards.
+    ``fusion``: one made for this very ``setup`` and not used yet, for those who want to ask it about its boards.
     """
     fusion = fusion or Fusion(setup)
     for blocks in epochs:

@@ -12,7 +12,7 @@ FORMAT_VERSION = 1
 EPOCH_NS = 1_000_000_000
 CHUNK_BYTES = 256 * 1024
 """A chunk is what a power cut costs, and what is decoded at a time."""
-CHUNK_SPAN_EPOCHS = 30
+CHUNK_SPAN_EPOCHS = 10
 """A slow board would take hours to fill a chunk: close it after this many epochs, however small it is."""
 HOLD_EPOCHS = 60
 """How far boards may be out of step in a file: the reader waits this many epochs for a board that is behind."""

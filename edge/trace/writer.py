@@ -91,7 +91,7 @@ class TraceWriter:
             self.abort()
 
     def write(self, block: SampleBlock) -> None:
-        """Add samples. They are on the disk after at most 30 more epochs.
+        """Add samples. They are on the disk after at most 10 more epochs.
 
         Raises TraceError for a board or cell that the config doesn't have, times that decrease within a board or lie
         more than 60 epochs behind another board's; TraceFileError when the disk refuses.

@@ -161,7 +161,7 @@ def test_time_of_a_lost_chunk_is_told(tmp_path: Path, sound: Sound) -> None:
     assert loss.begin_ns <= min(times) <= max(times) < loss.end_ns
     assert loss.begin_ns == -7 * 10**9
     assert f"bytes {begin}..{end}: a chunk of samples is damaged" in str(loss)
-    with pytest.raises(TraceDamagedError, match=r"between -7\.000 s and 30\.000 s.*\n.*trace recover") as caught:
+    with pytest.raises(TraceDamagedError, match=r"between -7\.000 s and 12\.000 s.*\n.*trace recover") as caught:
         reader.raise_losses()
     assert caught.value.exit_code == 3
 
