@@ -14,6 +14,7 @@ from edge.config.demo import demo_node_path
 from edge.config.setup import Setup, load_setup
 from edge.fusion.score import Score, score
 from edge.node.demo import Demo, FastClock, compile_kernels
+from edge.trace.counted import counted
 from edge.trace.curves import CurveBuilder
 from edge.trace.event import Event, Label
 
@@ -94,7 +95,7 @@ def _print_tally(console: Console, demo: Demo) -> None:
 def _sentence(result: Score, setup: Setup) -> str:
     boards = len(setup.node.boards)
     return (
-        f"{result.label_units} items moved on {boards} boards: {result.right_units} found right, "
+        f"{counted(result.label_units, 'item')} moved on {counted(boards, 'board')}: {result.right_units} found right, "
         f"{result.missed_units} missed, {result.false_units} false, {result.review_units} for review, "
         f"{result.accepted_wrong_units} accepted wrongly."
     )

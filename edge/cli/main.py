@@ -11,6 +11,7 @@ import typer
 from edge.cli import config, trace
 from edge.cli.demo import demo
 from edge.cli.errors import refusal
+from edge.cli.interrupt import INTERRUPTED, end_on_interrupt
 from edge.cli.plot import plot
 from edge.cli.replay import replay
 from edge.cli.score import score
@@ -57,6 +58,7 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    end_on_interrupt()
     try:
         app()
     except BrokenPipeError:
@@ -65,7 +67,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except (ShelfedgeError, OSError) as error:
         text, exit_code = refusal(error)
         typer.echo(f"error: {text}", err=True)

@@ -28,19 +28,26 @@ def plot(
     if begin_s is not None and end_s is not None and end_s <= begin_s:
         raise typer.BadParameter(f"--to {end_s:g} isn't after --from {begin_s:g}")
 
+    from edge.cli.outputs import config_files, refuse_overwriting
     from edge.cli.reading_bar import ReadingBar
     from edge.config.setup import load_setup
     from edge.fusion.score import score
     from edge.node.playback import Playback
-    from edge.stream.jsonl import events_from_jsonl
+    from edge.stream.event_file import read_event_file
+    from edge.trace.counted import counted
     from edge.trace.curves import CurveBuilder
     from edge.trace.plot import check_target, make_plot, write_plot
     from edge.trace.reader import TraceReader
 
     target = trace.with_suffix(".png") if output is None else output
     check_target(target)
-    given = None if events is None else events_from_jsonl(events)
+    refuse_overwriting(target, [trace, events])
+    event_file = None if events is None else read_event_file(events)
+    for problem in event_file.problem_lines() if event_file is not None else ():
+        typer.echo(problem, err=True)
+    given = event_file.events if event_file is not None else None
     setup = None if config is None else load_setup(config)
+    refuse_overwriting(target, config_files(config, setup))
     with TraceReader(trace, setup) as reader:
         curves = CurveBuilder(reader.require_setup(), begin_s, end_s)
         with ReadingBar(reader, f"reading {trace.name}") as bar:
@@ -60,8 +67,9 @@ def plot(
             verdicts.label_verdicts if verdicts else None,
         )
         write_plot(drawing, target)
-        typer.echo(
-            f"{target}: {len(drawing.curves)} boards, {len(drawing.marks)} events, {len(drawing.spans)} labels",
-            err=True,
-        )
+        shown = {"board": drawing.curves, "event": drawing.marks, "label": drawing.spans}
+        counts = ", ".join(counted(len(things), thing) for thing, things in shown.items())
+        typer.echo(f"{target}: {counts}", err=True)
         reader.raise_losses()
+        if event_file is not None:
+            event_file.raise_damage()

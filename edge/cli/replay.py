@@ -38,22 +38,27 @@ def replay(
     import contextlib
     import sys
     import time
+    from typing import BinaryIO
 
     from edge.cli.errors import warn
+    from edge.cli.outputs import config_files, refuse_overwriting
     from edge.cli.reading_bar import ReadingBar
     from edge.config.setup import load_setup
     from edge.node.playback import Playback
     from edge.stream.jsonl import event_to_line
     from edge.stream.tally import Tally
     from edge.trace.reader import TraceReader
+    from edge.trace.whole_file import WholeFile
 
     setup = None if config is None else load_setup(config)
+    if events != "-":
+        refuse_overwriting(Path(events), [trace, *config_files(config, setup)])
     with TraceReader(trace, setup) as reader, contextlib.ExitStack() as stack:
         bar = ReadingBar(reader, f"replaying {trace.name}")
         playback = Playback(reader, times_real, [bar])
-        out = sys.stdout
+        out: BinaryIO = sys.stdout.buffer
         if events != "-":
-            out = stack.enter_context(Path(events).open("w", encoding="utf-8"))
+            out = stack.enter_context(WholeFile(Path(events))).file
         tally = Tally()
         started_s = time.monotonic()
         decided = playback.events()
@@ -62,7 +67,7 @@ def replay(
         for event in decided:
             tally.add(event)
             with bar.hidden():
-                out.write(event_to_line(event) + "\n")
+                out.write(event_to_line(event).encode() + b"\n")
                 out.flush()
         took_s = time.monotonic() - started_s
         stack.close()

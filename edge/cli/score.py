@@ -35,13 +35,16 @@ def score(
     from edge.fusion.score import score as score_events
     from edge.fusion.score_report import score_to_object
     from edge.node.playback import Playback
-    from edge.stream.jsonl import events_from_jsonl
+    from edge.stream.event_file import read_event_file
     from edge.trace.errors import TraceError
-    from edge.trace.labels import labels_from_file
+    from edge.trace.labels import labels_from_file, unknown_names
     from edge.trace.loss import losses_text
     from edge.trace.reader import TraceReader
 
-    given = None if events is None else events_from_jsonl(events)
+    event_file = None if events is None else read_event_file(events)
+    for problem in event_file.problem_lines() if event_file is not None else ():
+        typer.echo(problem, err=True)
+    given = event_file.events if event_file is not None else None
     setup = None if config is None else load_setup(config)
     with TraceReader(trace, setup) as reader:
         if labels is None and not reader.has_labels:
@@ -51,6 +54,8 @@ def score(
                 "--labels FILE (an empty list, [], where nothing did)"
             )
         truth = reader.labels if labels is None else labels_from_file(labels)
+        if labels is not None:
+            warn(unknown_names(truth, reader.require_setup(), str(labels)))
         bar = ReadingBar(reader, f"scoring {trace.name}")
         playback = Playback(reader, watchers=[bar])
         decided = playback.events() if given is None else given
@@ -71,3 +76,5 @@ def score(
 
             Console().print(score_table(result, trace.name))
         reader.raise_losses()
+        if event_file is not None:
+            event_file.raise_damage()

@@ -72,12 +72,16 @@ def simulate(
 
     from drivers.simulated.physics import FaultRates
     from drivers.simulated.shopper import RandomShopper
+    from edge.cli.outputs import config_files, refuse_overwriting
     from edge.config.demo import demo_node_path
     from edge.config.setup import load_setup
     from edge.node.scene_file import read_scene
     from edge.node.simulate import QUIET_END_S, physics_for, simulate_trace
+    from edge.trace.counted import counted
 
-    setup = load_setup(config or demo_node_path())
+    node_path = config or demo_node_path()
+    setup = load_setup(node_path)
+    refuse_overwriting(output, [None if scene == "random" else Path(scene), *config_files(node_path, setup)])
     script = None if scene == "random" else read_scene(Path(scene), setup)
     duration_s = minutes * 60.0 if minutes is not None else 600.0 if script is None else script.last_s + 10.0
     shopper = dataclasses.replace(RandomShopper(seed, until_s=duration_s - QUIET_END_S), **wishes)
@@ -94,5 +98,5 @@ def simulate(
             physics,
             lambda done_s: bar.update(task, completed=done_s),
         )
-    boards = "1 board" if len(physics) == 1 else f"{len(physics)} boards"
-    typer.echo(f"{output}: {duration_s:g} s of {boards}, {len(labels)} labelled movements, seed {seed}", err=True)
+    moves = counted(len(labels), "labelled movement")
+    typer.echo(f"{output}: {duration_s:g} s of {counted(len(physics), 'board')}, {moves}, seed {seed}", err=True)

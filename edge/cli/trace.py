@@ -71,6 +71,7 @@ def import_(
     ] = None,
 ) -> None:
     """Make a trace out of a CSV. Rows that can't be used are listed, the others are used, and the exit code is 3."""
+    from edge.cli.outputs import config_files, refuse_overwriting
     from edge.config.setup import load_setup
     from edge.trace.calibration_file import with_calibration_file
     from edge.trace.csv_import import import_csv
@@ -80,6 +81,7 @@ def import_(
     if calibration is not None and unit is Unit.GRAMS:
         raise TraceError("--calibration is for counts; a recording in grams (--unit g) is weighed already")
     setup = load_setup(config)
+    refuse_overwriting(output, [source, labels, calibration, *config_files(config, setup)])
     if calibration is not None:
         setup = with_calibration_file(setup, calibration)
     known_labels = labels_from_file(labels) if labels is not None else None
@@ -92,7 +94,7 @@ def import_(
     typer.echo(f"{output}: {report.sample_count} samples from {report.row_count} rows", err=True)
     if report.bad_row_count:
         raise TraceDamagedError(
-            f"{report.bad_rows}\n{source}: {report.bad_row_count} rows weren't used; "
+            f"{report.bad_rows}\n{source}: {_rows(report.bad_row_count)} used; "
             f"the other {report.row_count} are in {output}"
         )
 
@@ -108,6 +110,7 @@ def export(
     config: _Config = None,
 ) -> None:
     """Write a trace as CSV (the form that import reads), or as an MCAP with a JSON message per sample."""
+    from edge.cli.outputs import config_files, refuse_overwriting
     from edge.trace.errors import TraceError
     from edge.trace.export_csv import export_csv
     from edge.trace.export_mcap import export_mcap
@@ -116,7 +119,9 @@ def export(
     kind = output.suffix.lower()
     if kind not in (".csv", ".mcap"):
         raise TraceError(f"{output}: expected a name that ends in .csv or .mcap")
-    with TraceReader(path, setup=_setup(config)) as reader:
+    given = _setup(config)
+    refuse_overwriting(output, [path, *config_files(config, given)])
+    with TraceReader(path, setup=given) as reader:
         setup = reader.require_setup()
         grams = unit is Unit.GRAMS
         if unit is None:
@@ -133,11 +138,13 @@ def recover(
     output: Annotated[Path, typer.Option("--output", "-o", help="The sound trace to write (.mcap).")],
 ) -> None:
     """Write what is intact in a damaged trace as a sound one. Exit code 3 when something was lost, or else 0."""
+    from edge.cli.outputs import refuse_overwriting
     from edge.trace.copy_trace import recover as recover_trace
     from edge.trace.errors import TraceDamagedError
     from edge.trace.loss import losses_text
     from edge.trace.reader import TraceReader
 
+    refuse_overwriting(output, [path])
     with TraceReader(path, known_only=False) as reader:
         with _progress("recovering") as progress:
             n_samples = recover_trace(reader, output, progress)
@@ -156,6 +163,7 @@ def cut(
     margin_s: Annotated[float, typer.Option("--margin", help="With --around: seconds on either side.")] = 10.0,
 ) -> None:
     """Write a piece of a trace, with config and the labels that lie inside."""
+    from edge.cli.outputs import refuse_overwriting
     from edge.trace.copy_trace import cut as cut_trace
     from edge.trace.errors import TraceError
     from edge.trace.reader import TraceReader
@@ -168,11 +176,16 @@ def cut(
         raise TraceError("which piece? give --from and/or --to, or --around, in seconds from the start of the trace")
     if not all(value is None or abs(value) < 1e9 for value in (from_s, to_s)):
         raise TraceError("expected seconds from the start of the trace, for example --from 10 --to 25.5")
+    refuse_overwriting(output, [path])
     with TraceReader(path, known_only=False) as reader:
         with _progress("cutting") as progress:
             n_samples = cut_trace(reader, output, from_s, to_s, progress)
         typer.echo(f"{output}: {n_samples} samples", err=True)
         reader.raise_losses()
+
+
+def _rows(count: int) -> str:
+    return "1 row wasn't" if count == 1 else f"{count} rows weren't"
 
 
 def _setup(config: Path | None) -> Setup | None:

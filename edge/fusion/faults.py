@@ -56,14 +56,14 @@ def _cells(board: str, cells: Sequence[str], health: Health, newest_ns: int) -> 
             elif last_ns == health.begin_ns:
                 faults.append(f"no {what} at all")
             else:  # it was lost before or in a long silence of the whole board, and didn't come back
-                faults.append(f"no {what} since {last_ns / 1e9:.1f} s or earlier")
+                faults.append(f"no {what} since {round(last_ns / 1e9, 1) + 0.0:.1f} s or earlier")
         if faults:
             lines.append(f"{board} cell {cell}: {', '.join(faults)}")
     return lines
 
 
 def _silence(what: str, last_ns: int, end_ns: int) -> str:
-    return f"no {what} since {last_ns / 1e9:.1f} s, for the last {(end_ns - last_ns) / 1e9:.1f} s"
+    return f"no {what} since {round(last_ns / 1e9, 1) + 0.0:.1f} s, for the last {(end_ns - last_ns) / 1e9:.1f} s"
 
 
 def _samples(count: int) -> str:

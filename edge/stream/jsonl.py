@@ -1,22 +1,19 @@
-"""Events as JSON lines, the form for people: one object per line, every name with its unit."""
+"""Events as JSON objects, the form for people: every name with its unit, and back. Files of them: `event_file`."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from edge.trace.event import Alternative, Event, Evidence, Kind, Status
-from firmware_bridge.errors import ShelfedgeError
 
 _NS_PER_S = 1_000_000_000
+_LEAST_INT64, _MOST_INT64 = -(1 << 63), (1 << 63) - 1
+_MOST_QUANTITY = 1000
+_MOST_NUMBER = 1e15
 _Value = TypeVar("_Value")
-
-
-class EventFileError(ShelfedgeError, ValueError):
-    """A line isn't an event. Examples: not JSON, a key missing, a kind that is neither pick nor put."""
 
 
 def event_to_object(event: Event) -> dict[str, object]:
@@ -62,59 +59,24 @@ def event_from_object(data: object) -> Event:
     fields = _Fields(data)
     return Event(
         event_id=fields.text("event_id"),
-        revision=fields.whole("revision"),
+        revision=fields.whole("revision", 0),
         status=Status(fields.one_of("status", list(Status))),
         kind=Kind(fields.one_of("kind", list(Kind))),
         board=fields.text("board"),
         slot=fields.maybe(fields.text, "slot"),
         sku=fields.maybe(fields.text, "sku"),
-        quantity=fields.whole("quantity"),
-        grams=fields.number("grams"),
+        quantity=fields.whole("quantity", 1, _MOST_QUANTITY),
+        grams=fields.number_or_nan("grams"),
         x_mm=fields.maybe(fields.number, "x_mm"),
         y_mm=fields.maybe(fields.number, "y_mm"),
         time_ns=fields.whole("time"),
         decided_ns=fields.whole("decided"),
-        confidence=fields.number("confidence"),
+        confidence=fields.share("confidence"),
         needs_review=fields.truth("needs_review"),
         alternatives=tuple(_alternative_from_object(item) for item in fields.items("alternatives")),
         who=tuple(fields.pairs("who")),
         evidence=fields.maybe(lambda key: _evidence_from_object(fields.data[key]), "evidence"),
     )
-
-
-def events_from_lines(lines: Iterable[str], where: str) -> list[Event]:
-    """Events in the order of their lines; empty lines are skipped.
-
-    Raises EventFileError naming ``where``, the line, the key and what is expected there.
-    """
-    events = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            events.append(event_from_object(json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise EventFileError(
-                f"{where}:{number}: not JSON ({error.msg}, column {error.colno}); "
-                "expected one event per line, as `shelfedge replay` writes them"
-            ) from None
-        except ValueError as error:
-            raise EventFileError(f"{where}:{number}: {error}") from None
-    return events
-
-
-def events_from_jsonl(path: Path) -> list[Event]:
-    """Events of a file that `shelfedge replay --events FILE` wrote.
-
-    Raises EventFileError naming file, line, key and what is expected; OSError where the file can't be read.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            return events_from_lines(file, str(path))
-    except UnicodeDecodeError:
-        raise EventFileError(
-            f"{path}: not a text file; expected JSON lines, as `shelfedge replay TRACE --events FILE` writes them"
-        ) from None
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
@@ -140,8 +102,8 @@ def _alternative_from_object(data: object) -> Alternative:
         kind=fields.maybe(lambda key: Kind(fields.one_of(key, list(Kind))), "kind"),
         sku=fields.maybe(fields.text, "sku"),
         slot=fields.maybe(fields.text, "slot"),
-        quantity=fields.whole("quantity"),
-        probability=fields.number("probability"),
+        quantity=fields.whole("quantity", 0, _MOST_QUANTITY),
+        probability=fields.share("probability"),
     )
 
 
@@ -163,9 +125,9 @@ def _evidence_from_object(data: object) -> Evidence:
         change_g=tuple(
             math.nan if item is None else _number(item, "evidence.change_g") for item in fields.items("change_g")
         ),
-        sd_g=fields.number("sd_g"),
-        before_ms=fields.number("before_ms"),
-        after_ms=fields.number("after_ms"),
+        sd_g=fields.number_or_nan("sd_g"),
+        before_ms=fields.number_or_nan("before_ms"),
+        after_ms=fields.number_or_nan("after_ms"),
         begin_ns=fields.whole("begin_ns"),
         end_ns=fields.whole("end_ns"),
         faults=tuple(str(item) for item in fields.items("faults")),
@@ -174,8 +136,21 @@ def _evidence_from_object(data: object) -> Evidence:
 
 def _number(value: object, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{key}: expected a number, got {value!r}")
+        raise ValueError(f"{key}: expected a number, got {_shown(value)}")
+    if not abs(value) <= _MOST_NUMBER:  # NaN isn't either
+        raise ValueError(f"{key}: expected a number within ±1e15, got {_shown(value)}")
     return float(value)
+
+
+def _share(value: object, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{key}: expected a number from 0 to 1, got {_shown(value)}")
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, int) or abs(value) <= _MOST_INT64 else "a number of more than 64 bits"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class _Fields:
@@ -194,7 +169,7 @@ class _Fields:
         return self.data[key]
 
     def _wrong(self, key: str, expected: str) -> ValueError:
-        return ValueError(f"{self._prefix}{key}: expected {expected}, got {self.data[key]!r}")
+        return ValueError(f"{self._prefix}{key}: expected {expected}, got {_shown(self.data[key])}")
 
     def maybe(self, take: Callable[[str], _Value], key: str) -> _Value | None:
         return None if self.data.get(key) is None else take(key)
@@ -212,14 +187,27 @@ class _Fields:
             raise self._wrong(key, expected)
         return str(value)
 
-    def whole(self, key: str) -> int:
-        value = self._value(key, "a whole number")
+    def whole(self, key: str, least: int = _LEAST_INT64, most: int = _MOST_INT64) -> int:
+        expected = "a whole number"
+        if (least, most) != (_LEAST_INT64, _MOST_INT64):
+            expected += f" from {least}" + ("" if most == _MOST_INT64 else f" to {most}")
+        value = self._value(key, expected)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self._wrong(key, "a whole number")
+            raise self._wrong(key, expected)
+        if not least <= value <= most:
+            raise self._wrong(key, expected if most != _MOST_INT64 else f"{expected} that fits in 64 bits")
         return value
 
     def number(self, key: str) -> float:
         return _number(self._value(key, "a number"), self._prefix + key)
+
+    def number_or_nan(self, key: str) -> float:
+        """What isn't known is null."""
+        value = self._value(key, "a number, or null when it isn't known")
+        return math.nan if value is None else _number(value, self._prefix + key)
+
+    def share(self, key: str) -> float:
+        return _share(self._value(key, "a number from 0 to 1"), self._prefix + key)
 
     def truth(self, key: str) -> bool:
         value = self._value(key, "true or false")
@@ -237,4 +225,4 @@ class _Fields:
         value = self.data.get(key, {})
         if not isinstance(value, dict):
             raise self._wrong(key, "an object of track: probability")
-        return [(track, _number(probability, f"{self._prefix}{key}.{track}")) for track, probability in value.items()]
+        return [(track, _share(probability, f"{self._prefix}{key}.{track}")) for track, probability in value.items()]

@@ -26,5 +26,5 @@ class Tally:
             count = sum(event.status is status for event in self._last.values())
             if count:
                 parts.append(f"{count} {word}")
-        pace = f", {trace_s / took_s:.3g} times real time" if took_s > 0 else ""
+        pace = f", {float(f'{trace_s / took_s:.3g}'):.12g} times real time" if took_s > 0 else ""
         return f"{', '.join(parts)}; {trace_s:.1f} s of samples in {took_s:.1f} s{pace}"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.samples import SampleBlock, SampleFlag
+from edge.trace.counted import counted
 from edge.trace.format import FORMAT_VERSION
 from edge.trace.reader import TraceReader
 from edge.trace.runs import LongestRun
@@ -119,7 +120,7 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
         lines.append(f"duration  {seconds:.3f} s (from {summary.begin_ns / 1e9:.3f} s to {summary.end_ns / 1e9:.3f} s)")
     total = summary.sample_count
     per_sample = f", {reader.file_bytes / total:.2f} bytes per sample" if total else ""
-    lines.append(f"samples   {total} of {len(boards)} boards, {len(summary.cells)} cells")
+    lines.append(f"samples   {total} of {counted(len(boards), 'board')}, {counted(len(summary.cells), 'cell')}")
     lines.append(f"size      {reader.file_bytes} bytes{per_sample}")
     lines.append(f"format    shelfedge trace, version {reader.metadata.get('format_version', f'{FORMAT_VERSION}?')}")
     lines.append(f"labels    {_labels_text(reader)}")
@@ -135,7 +136,7 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
     if stuck:
         lines += ["", *stuck]
     if reader.losses:
-        lines += ["", f"DAMAGED   {len(reader.losses)} places, listed below"]
+        lines += ["", f"DAMAGED   {counted(len(reader.losses), 'place')}, listed below"]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from edge.trace.event import Event
 from edge.trace.plot import Plot
+from edge.trace.whole_file import WholeFile
 
 
 def write_page(plot: Plot, path: Path) -> None:
@@ -20,7 +22,8 @@ def write_page(plot: Plot, path: Path) -> None:
     # "</" would end the script element early if it stood in a name
     data = json.dumps(page_data(plot), separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     page = template.replace("__TITLE__", html.escape(plot.title)).replace("__DATA__", data)
-    path.write_text(page, encoding="utf-8")
+    with WholeFile(path) as whole:
+        whole.file.write(page.encode())
 
 
 def page_data(plot: Plot) -> dict[str, object]:
@@ -74,7 +77,7 @@ def _details(event: Event, origin_s: float) -> list[str]:
         f"{event.event_id} revision {event.revision}, {event.status.value}"
         + (", needs review" if event.needs_review else ""),
         f"{event.kind.value} {event.quantity} x {event.sku or 'unknown'}" + (f" at {event.slot}" if event.slot else ""),
-        f"{event.grams:+.1f} g, confidence {event.confidence:.4f}",
+        ("" if math.isnan(event.grams) else f"{event.grams:+.1f} g, ") + f"confidence {event.confidence:.4f}",
         f"moved {event.time_ns / 1e9 - origin_s:.2f} s, decided {event.decided_ns / 1e9 - origin_s:.2f} s",
     ]
     if event.x_mm is not None:

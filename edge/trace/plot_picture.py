@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from edge.trace.curves import BoardCurve
 from edge.trace.event import Kind
 from edge.trace.plot import Mark, Plot, Span
+from edge.trace.whole_file import WholeFile
 
 WIDTH_IN = 14.0
 CURVE_IN = 1.35  # height of the part of a panel that the curve has for itself
@@ -65,7 +66,9 @@ def write_picture(plot: Plot, path: Path) -> None:
     last.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value) if long else f"{value:g}"))
     last.set_xlabel(plot.axis + (" (h:mm:ss)" if long else " in s"), fontsize=8.5)
     _draw_heading(figure, plot, height_in, sum(each.left_out for each in lanes))
-    figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+    kind = path.suffix.lower().removeprefix(".")
+    with WholeFile(path) as whole:
+        figure.savefig(whole.file, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
 
 
 def clock(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Write a trace: an MCAP file of blocks that alone is enough to replay.
 
 Config, planogram, calibration and labels go to the front, so that a file that was cut off still replays. The file is
-written as ``<name>.part`` and gets its name only when it is whole and on the disk.
+written as ``<name>.<random>.part`` and gets its name only when it is whole and on the disk.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.stream.jsonl import EventFileError, event_from_object, event_to_line, event_to_object, events_from_jsonl
+from edge.stream.event_file import EventFileDamagedError, EventFileError, read_event_file
+from edge.stream.jsonl import event_from_object, event_to_line, event_to_object
 from edge.trace.event import Alternative, Event, Evidence, Kind, Status
 
 KEYS = [
@@ -115,18 +116,65 @@ def test_what_is_written_is_read_back_the_same(event: Event) -> None:
         ({"slot": 7}, "slot: expected a text, got 7"),
         ({"alternatives": [3]}, "alternatives: expected a JSON object"),
         ({"evidence": {"change_g": []}}, "evidence.sd_g: missing"),
+        ({"grams": math.nan}, "grams: expected a number within ±1e15, got nan"),
+        ({"grams": 10**400}, "grams: expected a number within ±1e15, got a number of more than 64 bits"),
+        ({"x_mm": math.inf}, "x_mm: expected a number within ±1e15, got inf"),
+        ({"quantity": 0}, "quantity: expected a whole number from 1 to 1000, got 0"),
+        ({"quantity": 1001}, "quantity: expected a whole number from 1 to 1000, got 1001"),
+        ({"confidence": 1.1}, "confidence: expected a number from 0 to 1, got 1.1"),
+        ({"confidence": math.nan}, "confidence: expected a number from 0 to 1, got nan"),
+        ({"who": {"track-7": -0.1}}, "who.track-7: expected a number from 0 to 1"),
+        ({"time": 1 << 63}, "time: expected a whole number that fits in 64 bits"),
+        ({"decided": -(1 << 63) - 1}, "decided: expected a whole number that fits in 64 bits"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_key(tmp_path: Path, change: dict[str, object], words: str) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(event_to_line(EVENT) + "\n\n" + json.dumps({**event_to_object(EVENT), **change}) + "\n", "utf-8")
+    found = read_event_file(path)
+    assert [event.event_id for event in found.events] == [EVENT.event_id], "the good line is used"
+    assert found.problem_lines()[0].startswith(f"{path}:3: {words}")
+    with pytest.raises(EventFileDamagedError, match=r"events.jsonl: 1 line isn't an event; the other one was used"):
+        found.raise_damage()
+
+
+def test_1e400_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(event_to_line(EVENT).replace("-704.1", "1e400"), "utf-8")
+    with pytest.raises(EventFileError, match=r"events.jsonl:1: grams: expected a number within ±1e15, got inf"):
+        read_event_file(path)
+
+
+def test_unknown_numbers_are_read_back(tmp_path: Path) -> None:
+    """NaN is written as null, and null is read as NaN."""
+    from dataclasses import replace
+
+    blurred = replace(EVENT, grams=math.nan, evidence=Evidence((math.nan,), math.nan, math.nan, math.nan, 1, 2))
+    path = tmp_path / "events.jsonl"
+    path.write_text(event_to_line(blurred), "utf-8")
+    (again,) = read_event_file(path).events
+    assert math.isnan(again.grams)
+    assert event_to_line(again) == event_to_line(blurred)
+
+
+def test_of_many_bad_lines_twenty_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\xff\n" * 15 + b"[" * 100_000 + b"\n" + b"9" * 9999 + b"\n" + b"{\n" * 8)
     with pytest.raises(EventFileError) as caught:
-        events_from_jsonl(path)
-    assert str(caught.value).startswith(f"{path}:3: {words}")
+        read_event_file(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 22
+    assert lines[20:] == [f"{path}: and 5 more bad lines", f"{path}: no line of it is an event"]
+
+
+def test_an_empty_file_holds_no_events(tmp_path: Path) -> None:
+    """A replay in which nothing happened writes such a file."""
+    (tmp_path / "events.jsonl").touch()
+    assert read_event_file(tmp_path / "events.jsonl").events == []
 
 
 def test_a_line_that_was_cut_off_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(event_to_line(EVENT)[:40], "utf-8")
     with pytest.raises(EventFileError, match=r"events.jsonl:1: not JSON"):
-        events_from_jsonl(path)
+        read_event_file(path)

@@ -86,3 +86,4 @@ def test_the_tally_says_what_a_replay_came_to(trace: Path) -> None:
     count = sum(event.status.value == "final" for event in final.values())
     assert tally.sentence(40.0, 0.5).startswith(f"{count} event")
     assert tally.sentence(40.0, 0.5).endswith("40.0 s of samples in 0.5 s, 80 times real time")
+    assert tally.sentence(910.0, 0.5).endswith("1820 times real time")

@@ -56,7 +56,7 @@ def test_info_of_a_damaged_trace(tmp_path: Path, setup: Setup) -> None:
     (tmp_path / "a.mcap").write_bytes(raw[: len(raw) * 2 // 3])
     code, out, err = run("info", tmp_path / "a.mcap")
     assert code == 3
-    assert "DAMAGED   1 places" in out
+    assert "DAMAGED   1 place," in out
     assert "top" in out
     assert "nothing readable follows" in err
 
@@ -81,7 +81,7 @@ def test_import_to_export(tmp_path: Path, node_path: Path) -> None:
     code, out, err = run(*words, "--labels", tmp_path / "labels.json", "--calibration", tmp_path / "top.json")
     assert (code, out) == (3, "")
     assert "a.csv:3: column 'time_s': 'x' isn't a number" in err
-    assert "1 rows weren't used; the other 2 are in" in err
+    assert "1 row wasn't used; the other 2 are in" in err
     assert "board 'attic' isn't in the config" in err
     with TraceReader(tmp_path / "a.mcap") as reader:
         assert reader.labels[0].board == "attic"
