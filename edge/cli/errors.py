@@ -10,7 +10,6 @@ import typer
 from firmware_bridge.errors import ShelfedgeError
 
 REFUSED = 1
-DATA_LOST = 3
 
 
 def refusal(error: ShelfedgeError | OSError) -> tuple[str, int]:

@@ -120,4 +120,3 @@ SpreadGrams = Annotated[
 Grams = Annotated[float, BeforeValidator(WEIGHT.parse), WithJsonSchema(WEIGHT.json_schema())]
 CapacityGrams = Annotated[float, BeforeValidator(CAPACITY.parse), WithJsonSchema(CAPACITY.json_schema())]
 Hertz = Annotated[float, BeforeValidator(RATE.parse), WithJsonSchema(RATE.json_schema())]
-Milliseconds = Annotated[float, BeforeValidator(DURATION.parse), WithJsonSchema(DURATION.json_schema())]

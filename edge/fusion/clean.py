@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from numba import njit
 
-# Named by `SampleFlag`; plain numbers because kernels see no enums.
-SATURATED, CORRUPT_CODE, SPIKE, STUCK = 1, 2, 4, 16
-FAULT_KINDS = 5  # columns of the fault counters: saturated, corrupt code, spike, stuck, flagged by the driver
+SATURATED, CORRUPT_CODE = 1, 2  # verdicts, as in `SampleFlag`; plain numbers because kernels see no enums
+
+# Columns of the fault counters, and what people call them.
+SATURATIONS, CORRUPT_CODES, SPIKES, STICKINGS, FLAGS = range(5)
+FAULT_KINDS = 5
 FAULT_NAMES = ("saturated", "corrupt code", "spike", "stuck", "flagged by its driver")
 
 SHORTEST_RUN_OF_ONES = 10  # 2^10 - 1 and up; below that, codes lie within an ordinary cell's noise of each other

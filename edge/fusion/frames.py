@@ -14,7 +14,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from edge.fusion.clean import CORRUPT_CODE, FAULT_KINDS, follow_median, is_lone_spike, judge_code
+from edge.fusion.clean import (
+    CORRUPT_CODE,
+    CORRUPT_CODES,
+    FAULT_KINDS,
+    FLAGS,
+    SATURATIONS,
+    SPIKES,
+    STICKINGS,
+    follow_median,
+    is_lone_spike,
+    judge_code,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -114,13 +125,13 @@ def _accept(
         pending_g = floats[c, PENDING_G]
         calm = ints[c, CALM_RUN] >= CALM_BEFORE_SPIKE
         if calm and is_lone_spike(floats[c, LAST_G], pending_g, grams, threshold):
-            faults[c, 2] += 1
+            faults[c, SPIKES] += 1
         else:
             _write_frames(ints, floats, ring, c, int(ints[c, PENDING_NS]), pending_g, period_ns)
             ints[c, CALM_RUN] = 0
     jumps = ints[c, HAS_LAST] == 0 or abs(grams - floats[c, LAST_G]) > threshold
     if doubtful and jumps:
-        faults[c, 1] += 1
+        faults[c, CORRUPT_CODES] += 1
     elif jumps and ints[c, HAS_LAST] == 1:
         ints[c, PENDING_NS], ints[c, HAS_PENDING] = time_ns, 1
         floats[c, PENDING_G] = grams
@@ -247,11 +258,11 @@ def ingest(
         board[NEWEST_NS] = max(board[NEWEST_NS], now)
         verdict = judge_code(code, int(adc_bits[c]))
         if flags[i] != 0:
-            faults[c, 4] += 1
+            faults[c, FLAGS] += 1
         elif verdict != 0 and verdict != CORRUPT_CODE:
-            faults[c, 0] += 1
+            faults[c, SATURATIONS] += 1
         elif adc_bits[c] != 0 and _is_stuck(ints, board, c, code):
-            faults[c, 3] += 1
+            faults[c, STICKINGS] += 1
         elif ints[c, HAS_LAST] == 0 or now > ints[c, LAST_NS]:
             grams = (code - zero_counts[c]) * grams_per_count[c]
             _accept(ints, floats, faults, ring, c, now, grams, verdict == CORRUPT_CODE, period_ns)
