@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.fusion.activity import Activity
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
 from edge.fusion.lattice import Move, Reading, Step, Story, read_chain
@@ -86,7 +87,8 @@ class BoardFusion:
     def _read(self, quiet_s: float, decided_ns: int, last_chance: bool) -> list[Event]:
         chain = self._chain.plateaus
         moves = self._candidates.at(self.contents, self._hands, chain[-1].begin_ns)
-        reading = read_chain(self.model, chain, moves)
+        activity = Activity(self.model, chain, self.senses.between)
+        reading = read_chain(self.model, chain, moves, activity)
         if reading is None or not reading.stories:
             # Too few cells to weigh with. What was known until then stands; the rest begins anew from here.
             known = self._known
@@ -99,7 +101,7 @@ class BoardFusion:
             return sent
         patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5)
         best = reading.best(complete=patient and not last_chance)
-        movements = movements_of(self.model, chain, moves, best.steps, self.senses.between)
+        movements = movements_of(self.model, chain, moves, best.steps, activity)
         new_faults = self._faults_now - self._faults_settled
         events = [
             self._reporter.event(reading, best.story, chain, movement, new_faults, decided_ns) for movement in movements

@@ -15,17 +15,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from edge.fusion.activity import Activity, movements_as_loads
 from edge.fusion.change import change_between
 from edge.fusion.likelihood import FOREIGN_PUT, LOG_ONE, NOTHING, TOP, explain, log_normal
 from edge.fusion.model import BoardModel
 from edge.fusion.moves import FOREIGN, Moves
 from edge.fusion.plateau import Plateau
-from edge.fusion.resting import Held, held_by, log_hand, log_rest
+from edge.fusion.resting import log_hand, log_load, log_rest
 
 Floats = npt.NDArray[np.float64]
 
 BEAM = 24  # stories kept per plateau
 LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
+
+_NO_MOVES = np.zeros((0, 3))
 
 Move = tuple[int, int, int, int]  # sign, sku (FOREIGN), slot (-1), quantity
 Story = tuple[Move, ...]
@@ -48,8 +51,8 @@ class Edge:
         """Explanations worth following: rows of their moves, and log of prior times density."""
         worth = self.top_log >= self.top_log[0] - 25.0
         return [
-            ((int(a),) if b < 0 else (int(a), int(b)), float(log))
-            for (a, b), log in zip(self.top[worth], self.top_log[worth], strict=True)
+            ((row[0], *(other for other in row[1:] if other >= 0)), float(log))
+            for row, log in zip(self.top[worth].tolist(), self.top_log[worth], strict=True)
         ]
 
 
@@ -139,7 +142,7 @@ class _Beam:
         return sorted(self.paths.items(), key=lambda item: (-item[1].log_mass, item[0]))[:BEAM]
 
 
-def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Reading | None:
+def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves, activity: Activity) -> Reading | None:
     """Explain plateaus ``chain[0]`` (settled) to ``chain[-1]`` (newest). None where the cells couldn't see."""
     last = len(chain) - 1
     beams = [_Beam() for _ in chain]
@@ -155,32 +158,45 @@ def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves) -> Rea
             edge = _edge(model, chain, i, j, moves)
             if edge is None:
                 return None
-            rest = log_rest(chain[j])
-            named = -math.inf
+            rest = log_rest(chain[j]) + _log_hands(chain[i + 1 : j], changes, edge.z)
+            named, surest = -math.inf, -math.inf
+            single = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))[0]
             for rows, log_density in edge.ranked():
                 named = _log_add(named, log_density)
-                held = held_by(rows, moves, edge.z) if changes else ()
-                gain = rest + log_density + _log_hands(model, chain[i + 1 : j], changes, edge.z, held)
+                gain = log_density + rest + _log_path(activity, edge, rows, moves, single)
+                surest = max(surest, gain - log_density)
                 story = _moves_of(rows, moves, edge.z)
                 step = (Step(edge, story, rows),)
                 for prefix, path in best:
                     beams[j].add(prefix + story, path.log_mass + gain, path.log_best + gain, path.steps + step)
-            hands = _log_hands(model, chain[i + 1 : j], changes, edge.z, held_by((FOREIGN_PUT,), moves, edge.z))
             for prefix, path in best:
                 undone = _undo(model, path, edge, moves)
                 if undone is not None:
                     step, log_density = (undone[0],), undone[1]
-                    gain = rest + log_density + hands
+                    gain = rest + log_density + single
                     story = prefix + undone[0].moves
                     beams[j].add(story, path.log_mass + gain, path.log_best + gain, path.steps + step)
             if j == last and edge.evidence - named > 1e-9:
                 unnamed = edge.evidence + math.log(-math.expm1(named - edge.evidence))
-                hands = _log_hands(model, chain[i + 1 : j], changes, edge.z, ())
-                lost = _log_add(lost, best[0][1].log_mass + rest + unnamed + hands)
+                lost = _log_add(lost, best[0][1].log_mass + surest + unnamed)
             changes.append(edge.z)
-        still = sum(log_hand(model, chain[i + 1 + k], z, z, ()) for k, z in enumerate(changes))
+        still = activity.path(i, last, _NO_MOVES, _NO_MOVES[:, 1:])[0]
+        still += sum(
+            log_hand(plateau, float(z[0])) + log_load(model, z)
+            for plateau, z in zip(chain[last : last + 1], changes[-1:], strict=True)
+        )
+        still += sum(log_hand(plateau, float(z[0])) for plateau, z in zip(chain[i + 1 : last], changes, strict=False))
         pending += [(story, replace(path, log_mass=path.log_mass + still)) for story, path in best]
     return _reading(beams[last].best(), pending, lost)
+
+
+def _log_path(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Moves, single: float) -> float:
+    """Log likelihood of what lies between the plateaus; whatever a single thing is, it moves in the same way."""
+    if rows == (NOTHING,):
+        return activity.path(edge.i, edge.j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
+    if len(rows) == 1:
+        return single
+    return activity.path(edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var))[0]
 
 
 def _reading(complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Path]], lost: float) -> Reading:
@@ -199,16 +215,17 @@ def _edge(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Mo
     if change is None:
         return None
     z, var, gain_var = change
-    top_log, top = np.empty(TOP), np.empty((TOP, 2), np.int64)
+    top_log, top = np.empty(TOP), np.empty((TOP, 3), np.int64)
     evidence = explain(z, var, gain_var, model.sees, model.edges_mm, moves, top_log, top)
     return Edge(i, j, z, var, gain_var, float(evidence), top_log, top)
 
 
-def _log_hands(
-    model: BoardModel, skipped: Sequence[Plateau], changes: Sequence[Floats], net: Floats, held: tuple[Held, ...]
-) -> float:
+def _log_hands(skipped: Sequence[Plateau], changes: Sequence[Floats], net: Floats) -> float:
     """Log price of the plateaus between the two ends of an edge being hands'."""
-    return sum(log_hand(model, plateau, z, net, held) for plateau, z in zip(skipped, changes, strict=True))
+    return sum(
+        log_hand(plateau, min(abs(float(z[0])), abs(float(z[0] - net[0]))))
+        for plateau, z in zip(skipped, changes, strict=True)
+    )
 
 
 def _moves_of(rows: tuple[int, ...], moves: Moves, z: Floats) -> Story:

@@ -5,7 +5,8 @@ densities are over the components of z that this board sees, so that they may be
 
 * one movement: ``W ~ N(n mu, n spread^2 + n^2 mean_var + var_W)`` with 1 % in wider tails, and the place ``M / W``
   uniform in the slot's box, blurred by how well the place is known;
-* two movements: W as above for the sum; the moments Normal with the uniform boxes' means and variances (``L^2 / 12``);
+* two or three movements: W as above for the sum; the moments Normal with the uniform boxes' means and variances
+  (``L^2 / 12``);
 * nothing: Normal about 0, with 10 % in Laplace tails for a shelf that was jolted or an item that was slid aside;
 * a foreign object: log-normal in weight, anywhere on the board.
 """
@@ -24,6 +25,7 @@ from edge.fusion.moves import Moves
 LOG_NOTHING = math.log(0.45)
 LOG_ONE = math.log(0.50)
 LOG_TWO = math.log(0.03)
+LOG_THREE = math.log(0.005)
 LOG_FOREIGN = math.log(0.004)
 TAIL_SHARE = 0.01
 JOLT_SHARE = 0.10
@@ -34,7 +36,7 @@ PAIR_SIGMAS = 5.0
 FOREIGN_LOG_G, FOREIGN_LOG_SD = math.log(250.0), 1.0  # a bag, a bottle, a basket; nobody needs to hear of 5 g
 
 NOTHING, FOREIGN_PUT = -1, -2
-TOP = 12  # explanations kept per change
+TOP = 24  # explanations kept per change
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -162,40 +164,52 @@ def log_one(
 
 
 @njit(cache=True, inline="always")  # a call would hand over all arrays of the moves, which costs more than the work
-def log_two(
+def log_several(
     z: npt.NDArray[np.float64], var: npt.NDArray[np.float64], gain_var: float, sees: npt.NDArray[np.bool_],
-    moves: Moves, i: int, j: int,
+    moves: Moves, i: int, j: int, k: int,
 ) -> float:  # fmt: skip
-    """Log density of a change under two movements at different places."""
-    spread = moves.weight_var[i] + moves.weight_var[j] + var[0] + gain_var
-    density = log_normal(z[0] - moves.weight_g[i] - moves.weight_g[j], spread)
+    """Log density of a change under two movements at different places, or three (``k`` >= 0)."""
+    mean, spread = 0.0, var[0] + gain_var
+    for m in (i, j, k):
+        if m >= 0:
+            mean += moves.weight_g[m]
+            spread += moves.weight_var[m]
+    density = log_normal(z[0] - mean, spread)
     for axis in (1, 2):
         if sees[axis]:
             mean, spread = 0.0, var[axis]
-            for k in (i, j):
-                low, high = moves.box_mm[k, 2 * axis - 2], moves.box_mm[k, 2 * axis - 1]
-                middle, grams = 0.5 * (low + high), moves.weight_g[k]
-                mean += grams * middle
-                spread += (
-                    grams * grams * ((high - low) ** 2 / 12.0 + EDGE_MM**2) + moves.weight_var[k] * middle * middle
-                )
+            for m in (i, j, k):
+                if m >= 0:
+                    low, high = moves.box_mm[m, 2 * axis - 2], moves.box_mm[m, 2 * axis - 1]
+                    middle, grams = 0.5 * (low + high), moves.weight_g[m]
+                    mean += grams * middle
+                    spread += grams * grams * ((high - low) ** 2 / 12.0 + EDGE_MM**2)
+                    spread += moves.weight_var[m] * middle * middle
             density += log_normal(z[axis] - mean, spread)
     return density
 
 
 @njit(cache=True)
-def _insert(top_log: npt.NDArray[np.float64], top: npt.NDArray[np.int64], value: float, i: int, j: int) -> None:
+def _insert(
+    top_log: npt.NDArray[np.float64], top: npt.NDArray[np.int64], value: float, i: int, j: int, k: int
+) -> None:
     """Keep the best explanations in falling order."""
     row = top_log.size
     while row > 0 and top_log[row - 1] < value:
         row -= 1
     if row == top_log.size:
         return
-    for k in range(top_log.size - 1, row, -1):
-        top_log[k] = top_log[k - 1]
-        top[k, 0], top[k, 1] = top[k - 1, 0], top[k - 1, 1]
+    for m in range(top_log.size - 1, row, -1):
+        top_log[m] = top_log[m - 1]
+        top[m, 0], top[m, 1], top[m, 2] = top[m - 1, 0], top[m - 1, 1], top[m - 1, 2]
     top_log[row] = value
-    top[row, 0], top[row, 1] = i, j
+    top[row, 0], top[row, 1], top[row, 2] = i, j, k
+
+
+@njit(cache=True)
+def _one_slot(moves: Moves, i: int, j: int) -> bool:
+    """Two movements of one SKU in one slot: that is a quantity, or nothing."""
+    return bool(moves.slot[i] == moves.slot[j] and moves.sku[i] == moves.sku[j])
 
 
 @njit(cache=True)
@@ -215,8 +229,8 @@ def explain(
         z, var: [3] change and variance of its components. gain_var: of the weight, by doubtful gains.
         sees: [3] which components this board has.
         board_mm: [4] the board's edges about the moment origin. moves: candidates, boxes about the same origin.
-        top_log, top: [TOP], [TOP, 2] to fill: log of prior times density, and the two moves (NOTHING or FOREIGN_PUT
-            as the first, -1 as the second where there is only one).
+        top_log, top: [TOP], [TOP, 3] to fill: log of prior times density, and the moves (NOTHING or FOREIGN_PUT as the
+            first, -1 for a second or third where there are fewer).
 
     Returns:
         Log of the summed prior times density.
@@ -224,29 +238,39 @@ def explain(
     top_log[:] = -1e9
     top[:] = NOTHING
     evidence = LOG_NOTHING + log_nothing(z, var, sees)
-    _insert(top_log, top, evidence, NOTHING, -1)
+    _insert(top_log, top, evidence, NOTHING, -1, -1)
     foreign = LOG_FOREIGN + log_foreign(z, sees, board_mm)
-    _insert(top_log, top, foreign, FOREIGN_PUT, -1)
+    _insert(top_log, top, foreign, FOREIGN_PUT, -1, -1)
     evidence = log_add(evidence, foreign)
     n = moves.sku.size
     for i in range(n):
         value = LOG_ONE + moves.log_prior[i] + log_one(z, var, gain_var, sees, moves, i)
         if value > evidence - 40.0:
-            _insert(top_log, top, value, i, -1)
+            _insert(top_log, top, value, i, -1, -1)
             evidence = log_add(evidence, value)
     for i in range(n):
         if not moves.pairable[i]:
             continue
         for j in range(i + 1, n):
-            if not moves.pairable[j]:
+            if not moves.pairable[j] or _one_slot(moves, i, j):
                 continue
             off = z[0] - moves.weight_g[i] - moves.weight_g[j]
-            if off * off > PAIR_SIGMAS**2 * (moves.weight_var[i] + moves.weight_var[j] + var[0] + gain_var):
-                continue
-            if moves.slot[i] == moves.slot[j] and moves.sku[i] == moves.sku[j]:
-                continue  # that is a quantity, or nothing
-            value = LOG_TWO + moves.log_prior[i] + moves.log_prior[j] + log_two(z, var, gain_var, sees, moves, i, j)
-            if value > evidence - 40.0:
-                _insert(top_log, top, value, i, j)
-                evidence = log_add(evidence, value)
+            pair_var = moves.weight_var[i] + moves.weight_var[j] + var[0] + gain_var
+            prior = moves.log_prior[i] + moves.log_prior[j]
+            if off * off <= PAIR_SIGMAS**2 * pair_var:
+                value = LOG_TWO + prior + log_several(z, var, gain_var, sees, moves, i, j, -1)
+                if value > evidence - 40.0:
+                    _insert(top_log, top, value, i, j, -1)
+                    evidence = log_add(evidence, value)
+            for k in range(j + 1, n):
+                left = off - moves.weight_g[k]
+                if left * left > PAIR_SIGMAS**2 * (pair_var + moves.weight_var[k]) or not moves.pairable[k]:
+                    continue
+                if _one_slot(moves, i, k) or _one_slot(moves, j, k):
+                    continue
+                value = LOG_THREE + prior + moves.log_prior[k]
+                value += log_several(z, var, gain_var, sees, moves, i, j, k)
+                if value > evidence - 40.0:
+                    _insert(top_log, top, value, i, j, k)
+                    evidence = log_add(evidence, value)
     return evidence

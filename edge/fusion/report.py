@@ -11,7 +11,8 @@ import numpy.typing as npt
 from edge.fusion.clean import FAULT_NAMES
 from edge.fusion.lattice import Move, Reading, Story
 from edge.fusion.model import BoardModel, SkuTable
-from edge.fusion.movement import BatchesBetween, Movement
+from edge.fusion.activity import BatchesBetween
+from edge.fusion.movement import Movement
 from edge.fusion.moves import FOREIGN
 from edge.fusion.plateau import Plateau
 from edge.fusion.sharing import complaint
@@ -69,7 +70,6 @@ class Reporter:
             confidence=confidence,
             needs_review=blind
             or wrong is not None
-            or not movement.dated
             or sku == FOREIGN
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),

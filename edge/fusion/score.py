@@ -47,6 +47,24 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitMatch:
+    """A single unit of a final event with what it was matched to, for those who pool scenes.
+
+    Attributes:
+        label: index of the label it belongs to; None: nothing of that kind happened there then.
+        right: SKU and slot agree too.
+        first_s, final_s: when the first revision that had this unit right was decided, and when the final one was
+            (seconds on the trace's clock); None unless right.
+    """
+
+    event_id: str
+    label: int | None
+    right: bool
+    first_s: float | None
+    final_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """The figures. Everything is counted in single units; a ratio is None where its denominator is zero.
 
@@ -62,6 +80,7 @@ class Score:
         false_per_hour: false_units per hour of ``duration_s``.
         event_verdicts: by id of each final event. label_verdicts: in the labels' order.
         label_of_event: index of the label that an event's first matched unit, right or wrong, belongs to.
+        unit_matches: the event units one by one.
     """
 
     label_units: int
@@ -85,6 +104,7 @@ class Score:
     event_verdicts: dict[str, Verdict]
     label_verdicts: tuple[Verdict, ...]
     label_of_event: dict[str, int]
+    unit_matches: tuple[UnitMatch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +146,25 @@ def score(labels: Sequence[Label], events: Iterable[Event], duration_s: float) -
     right_of = _grow_matching(edges(same_item=True), [-1] * len(event_units), len(label_units))
     real_of = _grow_matching(edges(same_item=False), list(right_of), len(label_units))
 
-    first_s, final_s = [], []
-    for unit, position in zip(event_units, right_of, strict=True):
-        if position >= 0:
-            event, label = finals[unit.index], labels[label_units[position].index]
-            final_s.append(event.decided_ns / _NS_PER_S - label.end_s)
-            first = next(
-                revision
-                for revision in revisions[event.event_id]
-                if revision.status is not Status.RETRACTED
-                and revision.quantity > unit.number
-                and _move_agrees(revision, label)
-                and _item_agrees(revision, label)
-            )
-            first_s.append(first.decided_ns / _NS_PER_S - label.end_s)
+    matches = []
+    for unit, right_position, real_position in zip(event_units, right_of, real_of, strict=True):
+        event_id = finals[unit.index].event_id
+        if right_position < 0:
+            matches.append(UnitMatch(event_id, _label_at(label_units, real_position), False, None, None))
+            continue
+        index = label_units[right_position].index
+        first = next(
+            revision
+            for revision in revisions[event_id]
+            if revision.status is not Status.RETRACTED
+            and revision.quantity > unit.number
+            and _move_agrees(revision, labels[index])
+            and _item_agrees(revision, labels[index])
+        )
+        decided_s = finals[unit.index].decided_ns / _NS_PER_S
+        matches.append(UnitMatch(event_id, index, True, first.decided_ns / _NS_PER_S, decided_s))
+    first_s = [m.first_s - labels[m.label].end_s for m in matches if m.label is not None and m.first_s is not None]
+    final_s = [m.final_s - labels[m.label].end_s for m in matches if m.label is not None and m.final_s is not None]
 
     right = sum(position >= 0 for position in right_of)
     real = sum(position >= 0 for position in real_of)
@@ -172,7 +197,12 @@ def score(labels: Sequence[Label], events: Iterable[Event], duration_s: float) -
             for unit, position in reversed(list(zip(event_units, real_of, strict=True)))
             if position >= 0
         },
+        unit_matches=tuple(matches),
     )
+
+
+def _label_at(units: Sequence[_Unit], position: int) -> int | None:
+    return units[position].index if position >= 0 else None
 
 
 def _near(events: Sequence[Event], labels: Sequence[Label]) -> list[list[int]]:

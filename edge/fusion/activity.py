@@ -1,0 +1,150 @@
+"""The batches between the plateaus of a chain, and how well hypotheses go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.fusion.model import BoardModel
+from edge.fusion.moves import Moves
+from edge.fusion.path import BATCH_WEIGHT, follow
+from edge.fusion.plateau import Plateau
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+BatchesBetween = Callable[[int, int], tuple[Floats, Ints, int]]
+"""(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
+
+HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
+EDGE_MM = 8.0
+BATCHES_MOST = 240  # longer activities are looked at more coarsely
+RING_G = 1.0
+LEAN_G = 60.0  # less than that on top of a level says nothing of a place
+LEAN_BATCHES = 6
+SAME_PLACE_MM = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Batches between two plateaus: z [n, 3], absolute, the times they begin at, and where the next plateau begins."""
+
+    z: Floats
+    times_ns: Ints
+    end_ns: int
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Everything between two plateaus of a chain, less the level of the first: what `path.follow` takes."""
+
+    z: Floats
+    times_ns: Ints  # [n + 1]
+    weight: Floats
+    leans: Floats
+    noise: Floats
+
+
+class Activity:
+    """The gaps of one chain, looked up once."""
+
+    def __init__(self, model: BoardModel, chain: Sequence[Plateau], between: BatchesBetween) -> None:
+        self._model, self._chain, self._between = model, chain, between
+        self._gaps: dict[int, Gap] = {}
+        self._stretches: dict[tuple[int, int], Stretch] = {}
+
+    def path(self, i: int, j: int, moved: Floats, place_sd: Floats) -> tuple[float, Ints]:
+        """Log likelihood of the stretch from plateau i to j if ``moved`` [moves, 3] happened in it, and when, ns."""
+        stretch = self.stretch(i, j)
+        at = np.zeros(len(moved), np.int64)
+        if len(stretch.z) == 0:
+            return 0.0, stretch.times_ns[at]
+        log = follow(
+            stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at
+        )
+        return float(log), stretch.times_ns[at]
+
+    def stretch(self, i: int, j: int) -> Stretch:
+        """What lies between two plateaus."""
+        found = self._stretches.get((i, j))
+        if found is None:
+            found = self._stretches[i, j] = self._joined(i, j)
+        return found
+
+    def _joined(self, i: int, j: int) -> Stretch:
+        chain, every = self._chain, self._model.statics.transforms[-1]
+        z, times, weight = [], [], []
+        for k in range(i, j):
+            gap = self._gap(k)
+            z.append(gap.z)
+            times.append(gap.times_ns)
+            weight.append(gap.weight)
+            if k + 1 < j and not np.isnan(chain[k + 1].level_g).any():
+                z.append((every @ chain[k + 1].level_g)[None])  # a hand's plateau: one look at the hand
+                times.append(np.array([gap.end_ns]))
+                weight.append(np.ones(1))
+        joined = np.concatenate(z) - every @ np.nan_to_num(chain[i].level_g)
+        at = np.append(np.concatenate(times), self._gap(j - 1).end_ns)
+        change = every @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
+        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i]))
+
+    def _gap(self, k: int) -> Gap:
+        found = self._gaps.get(k)
+        if found is None:
+            z, times, _ = self._between(self._chain[k].end_ns, self._chain[k + 1].begin_ns)
+            end = int(times[-1])
+            times = times[:-1]
+            together = -(-len(z) // BATCHES_MOST)
+            if together > 1:
+                whole = len(z) // together * together
+                z = z[len(z) - whole :].reshape(-1, together, 3).mean(axis=1)
+                times = times[len(times) - whole :: together]
+            found = self._gaps[k] = Gap(z, times, end, np.full(len(z), BATCH_WEIGHT))
+        return found
+
+    def _noise(self, before: Plateau) -> Floats:
+        """Scale of what a batch may be off its level while nothing touches the board: noise, and a plate that rings."""
+        edges = self._model.edges_mm
+        weight = (RING_G**2 + 2.0 * before.sum_var * before.batches) ** 0.5
+        extents = np.array([1.0, 0.25 * (edges[1] - edges[0]), 0.25 * (edges[3] - edges[2])])
+        return np.where(self._model.sees, weight * extents, 0.0)
+
+
+def _leans(z: Floats, change: Floats) -> Floats:
+    """Places [lines, 2] that the activity itself shows a load at: as it begins, as it ends, where it is greatest."""
+    found = []
+    first, last = z, z[::-1] - change
+    loads = np.abs(z[:, 0])
+    greatest = z[loads >= np.quantile(loads, 0.75)] if len(z) else z
+    for part in (first, last, greatest):
+        loaded = part[part[:, 0] > LEAN_G][:LEAN_BATCHES] if part is not greatest else part[part[:, 0] > LEAN_G]
+        if len(loaded):
+            place = np.median(loaded[:, 1:] / loaded[:, :1], axis=0)
+            if all(np.abs(place - other).max() > SAME_PLACE_MM for other in found):
+                found.append(place)
+    return np.array(found).reshape(-1, 2)
+
+
+def movements_as_loads(rows: Sequence[int], moves: Moves, z: Floats, var: Floats) -> tuple[Floats, Floats]:
+    """Weight and moments [moves, 3] of each of several movements whose sum is ``z``, and their places' sd [moves, 2].
+
+    One movement is what was measured. Of more, each is what is known of it beforehand, and the rest of the sum is
+    shared out by variance (the posterior mean of independent Normals given their sum).
+    """
+    if len(rows) < 2:
+        grams = max(abs(float(z[0])), 1.0)
+        return z[None].copy(), np.sqrt(HAND_OFF_MM**2 + var[None, 1:] / grams**2)
+    chosen = list(rows)
+    grams, box = moves.weight_g[chosen], moves.box_mm[chosen]
+    middle = np.stack([np.ones(len(chosen)), box[:, :2].mean(axis=1), box[:, 2:].mean(axis=1)], axis=1)
+    mean = grams[:, None] * middle
+    spread = moves.weight_var[chosen][:, None] * middle**2
+    spread[:, 1] += grams**2 * ((box[:, 1] - box[:, 0]) ** 2 / 12.0 + EDGE_MM**2)
+    spread[:, 2] += grams**2 * ((box[:, 3] - box[:, 2]) ** 2 / 12.0 + EDGE_MM**2)
+    share = spread / (spread.sum(axis=0) + var)
+    moved = mean + share * (z - mean.sum(axis=0))
+    left = spread * (1.0 - share)
+    return moved, np.sqrt(HAND_OFF_MM**2 + left[:, 1:] / grams[:, None] ** 2)
