@@ -1,119 +1,231 @@
-"""`make bench`: the figures of the README, measured on this machine by this code; also written to out/bench.json."""
+"""`make bench`: sensing quality, calibration, peers, stock, speed and cost, measured on this machine by this code.
+
+Prints its tables; writes bench.json, bench.md, reliability.png and trade_off.png. Complaints and progress go to stderr.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drivers.simulated.shopper import RandomShopper
-from edge.fusion.replay import replay
-from edge.fusion.score import Score, score
+from edge.config.schema import FusionOptions
 from edge.node.demo import compile_kernels
-from edge.node.simulate import physics_for, simulate_trace, simulated_blocks
-from edge.trace.reader import TraceReader
+from hil import live_cost, speed, start_up
+from hil.bench_table import Sheet, sheets, to_markdown, to_object
+from hil.case_facts import CaseFacts, EventFact
+from hil.families import FAMILIES, why_skipped
+from hil.figures import pooled
+from hil.inventory import InventoryJob, run_inventory
 from hil.layouts import corner_boards
+from hil.reliability import draw_reliability, reliability_of
+from hil.results import HARD, NOTHING, Results
+from hil.run_family import SceneJob, by_family, run_jobs, run_scene
+from hil.trade_off import draw_trade_off, point_at, trade_off
 
-REPORT_SEEDS = range(90_001, 90_021)  # for reporting only: nobody tunes on these
-SCENE_MINUTES = 5
-LONG_HOURS = 10
-LONG_BOARDS = 4
+PARTS = ("quality", "layouts", "inventory", "speed", "live", "start")
+MINUTES = 5.0
+LAYOUT_FAMILIES = ("calm", "busy", "grabs", "leans", "everything")
+LAYOUTS = ("two", "lanes", "one")
+NOTHING_HOURS = 24
+INVENTORY = ("calm", "grabs", "wrong-slot", "everything")
+INVENTORY_FROM = 90  # seed indices that no other scene uses
+INVENTORY_MINUTES = 75.0  # 3-5 s apart: over 1,000 movements
+PIPE_WIDTH = 190  # characters
+REVIEW_BELOW = FusionOptions().review_below
 
-Row = tuple[str, str, str]
 
-
-def main() -> None:
-    """Run every bench and print its rows: what, measured, target."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts asked for; 1 if a scene failed."""
+    options = _options().parse_args(arguments)
+    parts = options.only or PARTS
     console = Console(stderr=True)
-    rows: list[Row] = []
-    compile_kernels(corner_boards(1), 1)
-    for title, bench in (
-        (f"{len(REPORT_SEEDS)} scenes of {SCENE_MINUTES} min", calm_scenes),
-        (
-            f"a {LONG_HOURS} h trace of {LONG_BOARDS * 4} cells (simulating it takes longer than replaying it)",
-            long_replay,
-        ),
-        ("start-up", start_up),
-    ):
-        with console.status(f"measuring {title} ..."):
-            rows += bench()
-    table = Table("what", "measured", "target", title="shelfedge bench")
-    for row in rows:
+    began = time.monotonic()
+    partial = bool(options.only) or set(options.families) != set(FAMILIES)
+    found = Results(partial=partial, split=options.split, seeds=options.seeds)
+    with console.status("compiling kernels, once ..."):
+        compile_kernels(corner_boards(1), 1)
+    if "speed" in parts:  # first, while nothing else runs
+        with console.status("measuring the speed of fusion (samples are simulated first, which takes longer) ..."):
+            found.speeds = speed.speeds(*_speed_sizes(options.quick))
+            found.long_replay = speed.long_replay(1 if options.quick else speed.LONG_HOURS)
+    if "live" in parts:
+        with console.status("measuring the live cost over 24 h of data ..."), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "live.mcap"
+            live_cost.prepare(path)
+            found.live = live_cost.measure(path, *((0.1, 2.0) if options.quick else ()))
+    if "start" in parts:
+        with console.status("measuring start-up ..."):
+            found.start_up = start_up.measure(3 if options.quick else start_up.REPEATS)
+    for part, run in (("quality", _quality), ("layouts", _layouts), ("inventory", _inventory)):
+        if part in parts:
+            run(found, options, console)
+    _write(found, options.out)
+    for sheet in sheets(found, {}):
+        _show(sheet)
+    for failure in found.failures:
+        console.print(f"failed: {failure}", style="red", markup=False)
+    for name, why in found.skipped.items():
+        console.print(f"skipped: {name}: {why}", markup=False)
+    console.print(f"{time.monotonic() - began:.0f} s; written to {options.out}/", markup=False)
+    return 1 if found.failures else 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hil.bench", description="Sensing quality, speed and cost.")
+    parser.add_argument("--only", type=_names(PARTS), help=f"parts to run, of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--families", type=_names(FAMILIES), default=tuple(FAMILIES), help="of " + ",".join(FAMILIES))
+    parser.add_argument("--split", choices=("tuning", "reporting"), default="reporting")
+    parser.add_argument("--seeds", type=int, default=20, help="scenes per family (default 20)")
+    parser.add_argument("--peer-seeds", type=int, default=4, help="how many of them the peers get too (default 4)")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="a few seeds and short traces: does everything run?")
+    parser.add_argument("--workers", type=int, default=2, help="processes for scenes (default 2)")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is written (default out)")
+    return parser
+
+
+def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    choices = tuple(known)
+
+    def split(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in text.split(",") if name.strip())
+        unknown = [name for name in names if name not in choices]
+        if unknown or not names:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; expected some of {', '.join(choices)}")
+        return names
+
+    return split
+
+
+def _quality(found: Results, options: argparse.Namespace, console: Console) -> None:
+    seeds = min(options.seeds, 2) if options.quick else options.seeds
+    peer_seeds = 0 if options.no_peers else min(1 if options.quick else options.peer_seeds, seeds)
+    peers = _peer_names() if peer_seeds else ()
+    jobs = []
+    for family in _with_recordings(options.families, found):
+        if family == NOTHING:
+            hours = 2 if options.quick else NOTHING_HOURS
+            jobs += [SceneJob(family, "corners", options.split, index, 60.0) for index in range(hours)]
+            continue
+        for index in range(seeds):
+            theirs = peers if index < peer_seeds else ()
+            jobs.append(SceneJob(family, "corners", options.split, index, MINUTES, theirs))
+    done, failures = run_jobs(run_scene, jobs, "families of scenes", console, options.workers, _job_name)
+    found.failures += failures
+    found.scenes = by_family(result.fusion for _, result in done)
+    with_peers = [result for job, result in done if job.peers]
+    found.peer_base = by_family(result.fusion for result in with_peers)
+    for name in peers:
+        groups = by_family(result.peers[name] for result in with_peers if name in result.peers)
+        if groups:
+            found.peers[name] = groups
+        else:
+            found.skipped[name] = "this peer's library isn't installed (extra `bench`)"
+    for result in (result for _, result in done):
+        making_s, deciding_s = found.processor_s.get(result.fusion.family, (0.0, 0.0))
+        found.processor_s[result.fusion.family] = (making_s + result.making_s, deciding_s + result.deciding_s)
+    everything = found.all_scenes()
+    if not everything:
+        return
+    found.calibration = reliability_of(everything)
+    found.curves["all families"] = trade_off(everything)
+    found.defaults["all families"] = point_at(_events(everything), REVIEW_BELOW)
+    easier = [facts for facts in everything if facts.family not in HARD]
+    if 0 < len(easier) < len(everything):
+        found.curves["without two at once and near-equal"] = trade_off(easier)
+        found.defaults["without two at once and near-equal"] = point_at(_events(easier), REVIEW_BELOW)
+
+
+def _layouts(found: Results, options: argparse.Namespace, console: Console) -> None:
+    families = [family for family in LAYOUT_FAMILIES if family in options.families]
+    seeds = min(options.seeds, 1 if options.quick else 6)
+    jobs = [
+        SceneJob(family, layout, options.split, index, MINUTES)
+        for layout in LAYOUTS
+        for family in families
+        for index in range(seeds)
+    ]
+    done, failures = run_jobs(run_scene, jobs, "other layouts", console, options.workers, _job_name)
+    found.failures += failures
+    for layout in LAYOUTS:
+        groups = by_family(result.fusion for _, result in done if result.fusion.layout == layout)
+        if groups:
+            found.layouts[layout] = groups
+
+
+def _inventory(found: Results, options: argparse.Namespace, console: Console) -> None:
+    minutes = 10.0 if options.quick else INVENTORY_MINUTES
+    families = [family for family in INVENTORY if family in options.families]
+    jobs = [
+        InventoryJob(family, options.split, INVENTORY_FROM + index, minutes)
+        for family in families
+        for index in range(1 if options.quick else 2)
+    ]
+    done, failures = run_jobs(run_inventory, jobs, "stock after 1,000 visits", console, options.workers)
+    found.failures += failures
+    found.inventory = [books for _, books in done]
+
+
+def _peer_names() -> tuple[str, ...]:
+    from hil.peers import PEERS
+
+    return tuple(PEERS)
+
+
+def _with_recordings(families: Sequence[str], found: Results) -> list[str]:
+    """Families that can be made here; those that need recordings which are absent are noted as skipped."""
+    reasons = {family: why_skipped(family) for family in families}
+    found.skipped |= {family: reason for family, reason in reasons.items() if reason is not None}
+    return [family for family, reason in reasons.items() if reason is None]
+
+
+def _speed_sizes(quick: bool) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    return ((1,), (1, 2), 1) if quick else (speed.HOURS, speed.BOARDS, 3)
+
+
+def _events(cases: Sequence[CaseFacts]) -> list[EventFact]:
+    return [event for facts in cases for event in facts.events]
+
+
+def _job_name(job: SceneJob) -> str:
+    return f"{job.family}, {job.layout}, scene {job.index}"
+
+
+def _write(found: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(to_object(found), indent=1, ensure_ascii=False), encoding="utf-8")
+    titles = {name: family.title for name, family in FAMILIES.items()}
+    (folder / "bench.md").write_text(to_markdown(found, titles), encoding="utf-8")
+    if found.calibration is not None and found.calibration.count:
+        scenes = f"{found.split} scenes of {len(found.scenes)} families, four-cell boards; reviewed events included"
+        draw_reliability(found.calibration, folder / "reliability.png", scenes)
+    if found.curves:
+        peers = {
+            name: pooled([facts for group in groups.values() for facts in group]).accepted_error
+            for name, groups in found.peers.items()
+        }
+        draw_trade_off(found.curves, found.defaults, peers, folder / "trade_off.png")
+
+
+def _show(sheet: Sheet) -> None:
+    """On a terminal, in its width; into a pipe, wide enough for every table."""
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    table = Table(title=sheet.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(sheet.head):
+        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in sheet.rows:
         table.add_row(*row)
-    Console().print(table)
-    out = Path("out")
-    out.mkdir(exist_ok=True)
-    (out / "bench.json").write_text(
-        json.dumps([dict(zip(("what", "measured", "target"), row, strict=True)) for row in rows], indent=1)
-    )
-
-
-def calm_scenes() -> list[Row]:
-    """Four corner cells, eight slots, picks and puts 3-5 s apart, default noise; boards, SKUs and physics by seed."""
-    scores: list[Score] = []
-    seconds = 60.0 * SCENE_MINUTES
-    for seed in REPORT_SEEDS:
-        setup = corner_boards(seed)
-        scene = RandomShopper(seed, until_s=seconds - 4)
-        calibrated, labels, blocks = simulated_blocks(setup, physics_for(setup, seed), scene, seed, seconds)
-        scores.append(score(labels, list(replay(blocks, calibrated)), seconds))
-    labels_n, events_n = sum(s.label_units for s in scores), sum(s.event_units for s in scores)
-    right = sum(s.right_units for s in scores)
-    accepted = sum(s.accepted_units for s in scores)
-    wrong = sum(s.accepted_wrong_units for s in scores)
-    early = sorted(s.first_latency.median_s or 0.0 for s in scores)
-    late = sorted(s.final_latency.p95_s or 0.0 for s in scores)
-    middle = len(scores) // 2
-    return [
-        ("picks and puts 3-5 s apart: F1", f"{2 * right / (labels_n + events_n):.4f} ({labels_n} units)", ">= 0.99"),
-        ("  worst single scene", f"{min(s.f1 or 0.0 for s in scores):.4f}", ""),
-        ("  sent to review", f"{sum(s.review_units for s in scores) / events_n:.2%}", ""),
-        ("  wrong among the accepted", f"{wrong / accepted:.2%} ({wrong} of {accepted})", ""),
-        ("  first right answer after the label's end, median", f"{early[middle] * 1e3:.0f} ms", ""),
-        ("  final after the label's end, p95 (median scene)", f"{late[middle]:.1f} s", ""),
-    ]
-
-
-def long_replay() -> list[Row]:
-    """Trace file to events, everything included, in this one process."""
-    setup = corner_boards(90_100, boards=LONG_BOARDS)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "long.mcap"
-        labels = simulate_trace(setup, path, 90_100, LONG_HOURS * 3600.0)
-        size = path.stat().st_size
-        began, cpu = time.perf_counter(), time.process_time()
-        with TraceReader(path) as reader:
-            events = sum(1 for _ in replay(reader.epochs(), reader.require_setup()))
-            samples = reader.sample_count or 0
-        took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return [
-        (f"{LONG_HOURS} h, {LONG_BOARDS * 4} cells, 80 Hz, {len(labels)} movements: replay", f"{took:.1f} s", "< 60 s"),
-        ("  times real time", f"{LONG_HOURS * 3600 / took:.0f}", ""),
-        ("  cell-samples per second, file to events", f"{samples / took / 1e6:.2f} M", ""),
-        ("  processor time", f"{cpu:.1f} s", "one core"),
-        ("  events and revisions", f"{events}", ""),
-        ("  trace size", f"{size / samples:.2f} bytes per sample", ""),
-    ]
-
-
-def start_up() -> list[Row]:
-    """Whole processes, the best of five (the machine is shared)."""
-    command = [sys.executable, "-m", "edge.cli.main", "--help"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        times.append(time.perf_counter() - began)
-    return [("shelfedge --help", f"{min(times) * 1e3:.0f} ms", "< 300 ms")]
+    console.print(table)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

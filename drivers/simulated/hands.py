@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,35 +12,59 @@ from drivers.simulated.forces import Force, Shock
 from drivers.simulated.scene import Lean, Pick, Put
 from drivers.simulated.world import Unit
 
-# FR 4.1.3: hand on the shelf 0.5-3.0 s, median 1.4; raw peaks 1.1-3.0 times the net step.
-CONTACT_MEDIAN_S, CONTACT_SPREAD, CONTACT_S = 1.4, 0.4, (0.5, 3.0)
-IMPACT = (1.1, 3.0)
-TOUCH_SHARE = (0.1, 3.0)
-TOUCH_MOST_G = 2_500.0
-LEAN_G, LEAN_S = (200.0, 4_000.0), (0.1, 4.0)  # the brief: bumps and leans up to 4 kg, held up to 4 s
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How people handle things. Pairs are the least and the most; the defaults are what was measured.
+
+    Attributes:
+        contact_median_s, contact_spread, contact_s: hand on the shelf, log-normal and clipped. FR 4.1.3: 0.5-3.0 s,
+            median 1.4.
+        lift_s: in which the weight leaves, or is let go.
+        impact: peak of the landing force over the weight. FR 4.1.3: raw peaks 1.1-3.0 times the net step.
+        pushes_share: of the picks in which the hand really presses before it lifts.
+        touch_share: with which share of the weight it presses then. touch_most_g: but not harder than this.
+        lean_g, lean_s: bumps and leans (the brief: up to 4 kg, held up to 4 s), log-uniform.
+    """
+
+    contact_median_s: float = 1.4
+    contact_spread: float = 0.4
+    contact_s: tuple[float, float] = (0.5, 3.0)
+    lift_s: tuple[float, float] = (0.1, 0.6)
+    impact: tuple[float, float] = (1.1, 3.0)
+    pushes_share: float = 0.7
+    touch_share: tuple[float, float] = (0.1, 3.0)
+    touch_most_g: float = 2_500.0
+    lean_g: tuple[float, float] = (200.0, 4_000.0)
+    lean_s: tuple[float, float] = (0.1, 4.0)
 
 
-def contact_s(rng: np.random.Generator) -> float:
+AS_MEASURED = Manner()
+
+
+def contact_s(rng: np.random.Generator, manner: Manner = AS_MEASURED) -> float:
     """How long a hand stays on the shelf."""
-    drawn = CONTACT_MEDIAN_S * math.exp(CONTACT_SPREAD * rng.standard_normal())
-    return float(np.clip(drawn, *CONTACT_S))
+    drawn = manner.contact_median_s * math.exp(manner.contact_spread * rng.standard_normal())
+    return float(np.clip(drawn, *manner.contact_s))
 
 
-def pick(units: Sequence[Unit], action: Pick, rng: np.random.Generator) -> tuple[list[Force], float]:
+def pick(
+    units: Sequence[Unit], action: Pick, rng: np.random.Generator, manner: Manner = AS_MEASURED
+) -> tuple[list[Force], float]:
     """Forces of taking units off, and the time of the last contact.
 
     First contact; the hand pushes while it gets hold of the item; perhaps it holds it half lifted; the weight leaves
     in a ramp, together with the hand.
     """
     grams = sum(unit.grams for unit in units)
-    whole_s = contact_s(rng)
-    lift_s = action.lift_s if action.lift_s is not None else float(rng.uniform(0.1, 0.6))
+    whole_s = contact_s(rng, manner)
+    lift_s = action.lift_s if action.lift_s is not None else float(rng.uniform(*manner.lift_s))
     touch_s = action.touch_s if action.touch_s is not None else min(max(whole_s - lift_s, 0.2), 2.0)
     touch_g = action.touch_g
     if touch_g is None:
-        pushes = rng.random() < 0.7
-        share = _log_uniform(rng, *TOUCH_SHARE) if pushes else _log_uniform(rng, 0.01, 0.1)
-        touch_g = min(share * grams, TOUCH_MOST_G)
+        pushes = rng.random() < manner.pushes_share
+        share = _log_uniform(rng, *manner.touch_share) if pushes else _log_uniform(rng, 0.01, 0.1)
+        touch_g = min(share * grams, manner.touch_most_g)
     begin = action.at_s
     lift = begin + touch_s + action.hold_s
     end = lift + lift_s
@@ -70,14 +95,16 @@ def pick(units: Sequence[Unit], action: Pick, rng: np.random.Generator) -> tuple
     return [hand, *forces, *_knocks(units[0], begin, lift, 0.3 * grams, rng)], end
 
 
-def put(units: Sequence[Unit], action: Put, rng: np.random.Generator) -> tuple[list[Force], float]:
+def put(
+    units: Sequence[Unit], action: Put, rng: np.random.Generator, manner: Manner = AS_MEASURED
+) -> tuple[list[Force], float]:
     """Forces of putting units down, and the time of the last contact.
 
     Landing with an impact; the hand still carries part of the weight, or rests on the item; it lets go in a ramp.
     """
     grams = sum(unit.grams for unit in units)
-    whole_s = action.contact_s if action.contact_s is not None else contact_s(rng)
-    release_s = min(float(rng.uniform(0.1, 0.6)), 0.6 * whole_s)
+    whole_s = action.contact_s if action.contact_s is not None else contact_s(rng, manner)
+    release_s = min(float(rng.uniform(*manner.lift_s)), 0.6 * whole_s)
     begin, end = action.at_s, action.at_s + whole_s
     release = end - release_s
     forces = []
@@ -89,7 +116,7 @@ def put(units: Sequence[Unit], action: Put, rng: np.random.Generator) -> tuple[l
         forces.append(Force(unit.x_mm, unit.y_mm, (lands, lands + ramp), (0.0, unit.grams)))
         times = (lands, lands + ramp, release, end)
         forces.append(Force(unit.x_mm, unit.y_mm, times, (0.0, carried, carried, 0.0), *_tremor(rng)))
-        peak = action.impact if action.impact is not None else float(rng.uniform(*IMPACT))
+        peak = action.impact if action.impact is not None else float(rng.uniform(*manner.impact))
         forces.append(_impact(unit, lands + 0.5 * ramp, (peak - rests) * unit.grams, float(rng.uniform(0.02, 0.06))))
     rest_g = float(rng.uniform(0.0, 0.5)) * min(grams, 1_600.0) if rng.random() < 0.6 else 0.0
     reach = release - begin
@@ -103,10 +130,12 @@ def put(units: Sequence[Unit], action: Put, rng: np.random.Generator) -> tuple[l
     return [*forces, hand, *_knocks(units[0], begin, release, 0.3 * grams, rng)], end
 
 
-def lean(width_mm: float, depth_mm: float, action: Lean, rng: np.random.Generator) -> tuple[list[Force], list[Shock]]:
+def lean(
+    width_mm: float, depth_mm: float, action: Lean, rng: np.random.Generator, manner: Manner = AS_MEASURED
+) -> tuple[list[Force], list[Shock]]:
     """A push that goes away again; a short one is a bump and knocks the board."""
-    lasts_s = action.lasts_s if action.lasts_s is not None else _log_uniform(rng, *LEAN_S)
-    force_g = action.force_g if action.force_g is not None else _log_uniform(rng, *LEAN_G)
+    lasts_s = action.lasts_s if action.lasts_s is not None else _log_uniform(rng, *manner.lean_s)
+    force_g = action.force_g if action.force_g is not None else _log_uniform(rng, *manner.lean_g)
     x_mm = action.x_mm if action.x_mm is not None else float(rng.uniform(0.0, width_mm))
     y_mm = action.y_mm if action.y_mm is not None else float(rng.uniform(0.0, 0.6 * depth_mm))  # from the front
     rise = min(float(rng.uniform(0.05, 0.4)), 0.4 * lasts_s)

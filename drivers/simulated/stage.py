@@ -50,12 +50,21 @@ class Stage:
 
     Args:
         only: keep what acts on this board alone; the others are played all the same, since the scene is one.
+        manner: how people handle things.
     """
 
-    def __init__(self, world: World, scene: Scene, seed: int, only: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        scene: Scene,
+        seed: int,
+        only: str | None = None,
+        manner: hands.Manner = hands.AS_MEASURED,
+    ) -> None:
         self.world = world
         self.movements: list[Movement] = []
         self._only = only
+        self._manner = manner
         self._forces: dict[str, list[Force]] = {board: [] for board in world.boards}
         self._shakes: dict[str, list[Shake]] = {board: [] for board in world.boards}
         self.settled_g = {
@@ -117,7 +126,7 @@ class Stage:
                 self._waiting.extend(self._restocked(action))
                 self._waiting.sort(key=lambda waiting: waiting.at_s)
             case Lean():
-                forces, knocks = hands.lean(*self._size(action.board), action, self._rng)
+                forces, knocks = hands.lean(*self._size(action.board), action, self._rng, self._manner)
                 self._add(action.board, forces, knocks)
             case Footsteps():
                 self._footsteps(action)
@@ -140,7 +149,9 @@ class Stage:
             if action.tries:
                 return
             raise
-        forces, end_s = hands.pick(units, action, self._rng)
+        forces, end_s = hands.pick(units, action, self._rng, self._manner)
+        for unit in units:
+            unit.left_s = end_s
         self._moved("pick", board, action.slot, units, forces, action.at_s, end_s)
 
     def _put(self, action: Put) -> None:
@@ -149,7 +160,7 @@ class Stage:
         if not units:
             return
         self.world.put(units, action.slot)
-        forces, end_s = hands.put(units, action, self._rng)
+        forces, end_s = hands.put(units, action, self._rng, self._manner)
         self._moved("put", place.board, action.slot, units, forces, action.at_s, end_s)
 
     def _units_to_put(self, action: Put) -> list[Unit]:
@@ -159,7 +170,8 @@ class Stage:
             return [self.world.new_unit(sku) for _ in range(action.quantity)]
         out = self.world.hands
         kind = action.sku or (out[-1].sku if out else None)
-        units = [unit for unit in reversed(out) if unit.sku == kind][: action.quantity]
+        there = [unit for unit in reversed(out) if unit.sku == kind]
+        units = sorted(there, key=lambda unit: unit.left_s > action.at_s)[: action.quantity]
         if len(units) < action.quantity:
             if action.tries:
                 return []
@@ -173,6 +185,7 @@ class Stage:
         self, kind: str, board: str, slot: str | None, units: list[Unit], forces: list[Force], start: float, end: float
     ) -> None:
         self._add(board, forces, [])
+        self.world.touched_until_s = max(self.world.touched_until_s, end)
         grams = sum(unit.grams for unit in units) * (1 if kind == "put" else -1)
         sku = None if slot is None else units[0].sku
         self.movements.append(Movement(kind, board, slot, sku, len(units), grams, start, end))
@@ -188,7 +201,7 @@ class Stage:
     def _restocked(self, action: Restock) -> Iterator[Put]:
         at_s = action.at_s
         for _ in range(action.quantity):
-            contact_s = min(hands.contact_s(self._rng), 0.7 * action.gap_s[0])
+            contact_s = min(hands.contact_s(self._rng, self._manner), 0.7 * action.gap_s[0])
             yield Put(at_s, action.slot, fresh=True, contact_s=contact_s)
             at_s += float(self._rng.uniform(*action.gap_s))
 
@@ -224,7 +237,7 @@ class Stage:
         y = action.y_mm if action.y_mm is not None else float(self._rng.uniform(0.1, 0.9)) * depth
         unit = Unit(FOREIGN, action.grams, None, x, y)
         self.world.foreign.append((action.board, unit))
-        forces, end_s = hands.put([unit], Put(action.at_s, ""), self._rng)
+        forces, end_s = hands.put([unit], Put(action.at_s, ""), self._rng, self._manner)
         self._moved("put", action.board, None, [unit], forces, action.at_s, end_s)
 
     def _foreign_take(self, action: ForeignTake) -> None:
@@ -235,7 +248,7 @@ class Stage:
                 return
             raise SceneError(f"no foreign object lies on {action.board} at {action.at_s:g} s")
         self.world.foreign.remove(there[0])
-        forces, end_s = hands.pick([there[0][1]], Pick(action.at_s, ""), self._rng)
+        forces, end_s = hands.pick([there[0][1]], Pick(action.at_s, ""), self._rng, self._manner)
         self._moved("pick", action.board, None, [there[0][1]], forces, action.at_s, end_s)
 
     def _size(self, board: str) -> tuple[float, float]:

@@ -19,11 +19,17 @@ class SceneError(ShelfedgeError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is sold: unit weight and its standard deviation from unit to unit (FR 1.1: median 2.1 g, CV 0.8 %)."""
+    """What is sold: unit weight and its standard deviation from unit to unit (FR 1.1: median 2.1 g, CV 0.8 %).
+
+    Attributes:
+        weighed_g: weights of real units. Where there are any, a new unit is one of these, give or take `spread_g`
+            (a smoothed bootstrap: Silverman and Young 1987), and `weight_g` is not used.
+    """
 
     sku: str
     weight_g: float
     spread_g: float
+    weighed_g: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,19 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Unit:
-    """One thing that can be picked up. ``slot`` is None while it is in somebody's hands."""
+    """One thing that can be picked up.
+
+    Attributes:
+        slot: None while it is in somebody's hands.
+        left_s: when it was off the shelf the last time it was taken; it can't be put down before that.
+    """
 
     sku: str
     grams: float
     slot: str | None = None
     x_mm: float = 0.0
     y_mm: float = 0.0
+    left_s: float = -math.inf
 
 
 @dataclass(slots=True)
@@ -62,6 +74,7 @@ class World:
     Attributes:
         boards: width and depth of each board in mm.
         hands: units taken from the shelves, in the order they were taken.
+        touched_until_s: when the last of the hands that came so far leaves the shelves.
     """
 
     boards: Mapping[str, tuple[float, float]]
@@ -71,6 +84,7 @@ class World:
     lying: dict[str, list[Unit]] = field(default_factory=dict)
     hands: list[Unit] = field(default_factory=list)
     foreign: list[tuple[str, Unit]] = field(default_factory=list)
+    touched_until_s: float = -math.inf
 
     def __post_init__(self) -> None:
         for place in self.places.values():
@@ -80,7 +94,10 @@ class World:
         """A unit that nobody has seen before, of the item's weight give or take its spread."""
         item = self.items[sku]
         away = float(np.clip(self.rng.standard_normal(), -3.5, 3.5)) * item.spread_g
-        return Unit(sku, max(item.weight_g + away, 0.2 * item.weight_g))
+        weight_g = item.weight_g
+        if item.weighed_g:
+            weight_g = item.weighed_g[int(self.rng.integers(len(item.weighed_g)))]
+        return Unit(sku, max(weight_g + away, 0.2 * weight_g))
 
     def place(self, slot: str) -> Place:
         """The slot of that name. Raises SceneError where there is none."""

@@ -7,6 +7,7 @@ import numpy as np
 from edge.fusion.plateau import Plateau
 
 SHORTEST_REST_S = 0.25  # an over plateau is shorter than its rest was, by what may belong to the motion around it
+RESTLESS = -1.0  # unrest of such a short plateau that makes it a hand's
 DRIFT_VAR_PER_S = 0.02  # grams squared by which an old level is doubted per second
 DRIFT_SHARE = 0.1  # ... and this share of the squared change that turned out to be nothing
 
@@ -35,7 +36,7 @@ class Chain:
     def open(self, plateau: Plateau) -> None:
         """A new plateau."""
         self._newest_begin_ns = plateau.begin_ns
-        if len(self) > 1 and self.plateaus[-1].seconds < SHORTEST_REST_S:
+        if len(self) > 1 and self.plateaus[-1].seconds < SHORTEST_REST_S and self.plateaus[-1].unrest > RESTLESS:
             self.plateaus.pop()  # a moment between two motions of a hand, nobody's rest
         self._before = self.plateaus.pop() if len(self) > 1 else None
         self._take(plateau)

@@ -1,7 +1,8 @@
 """Samples to batches: each cell's samples on its own clock become values on one common grid of time.
 
 First a *frame* per nominal period: every cell interpolated linearly between its own neighbouring samples. Then a
-*batch* per 50 ms: the mean of the frames in it. Grid times are multiples of the period, so they don't depend on where a
+*batch* per 50 ms: the mean of the frames around its middle under a Hann window of three times that length, which leaves
+little of a plate's ringing at 10 Hz and above. Grid times are multiples of the period, so they don't depend on where a
 recording, or a block, begins. A frame is ready when every working cell has a sample behind it; a cell that has been
 silent for longer than `LOST_INTERVALS` of its own intervals is left out (NaN) and doesn't hold up the others.
 """
@@ -30,6 +31,7 @@ from edge.fusion.clean import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+WINDOW_NS = 150_000_000
 RING = 4096  # frames (a power of two) between the fastest cell and the slowest one; 2 s at 1000 Hz fit
 LOST_INTERVALS = 3.5
 LOST_MAX_NS = 2_000_000_000
@@ -42,20 +44,20 @@ STUCK_WITNESS = 15  # changes of code that other cells made meanwhile
 
 # Columns of the per-cell state. Two arrays rather than many: kernels call each other, and an array costs to hand over.
 LAST_NS, HAS_LAST, PENDING_NS, HAS_PENDING, CALM_RUN, RUN_CODE, RUN_LENGTH, RUN_WITNESS, CHANGES, NEXT_FRAME = range(10)
-LAST_G, PENDING_G, INTERVAL_NS, STEP_G, BATCH_SUM, BATCH_COUNT = range(6)
+LAST_G, PENDING_G, INTERVAL_NS, STEP_G = range(4)
 # The board's own state.
-NEWEST_NS, BOARD_FRAME, STARTED, ALL_CHANGES, NEXT_CHECK_NS = range(5)
+NEWEST_NS, BOARD_FRAME, STARTED, ALL_CHANGES, NEXT_CHECK_NS, FIRST_FRAME = range(6)
 
 
 class CellState(NamedTuple):
     """What the kernel carries from block to block. Columns are named above."""
 
     ints: Ints  # [cells, 10]
-    floats: Floats  # [cells, 6]
+    floats: Floats  # [cells, 4]
     faults: Ints  # [cells, FAULT_KINDS] since the start
     ring: Floats  # [cells, RING] frames written ahead
-    board: Ints  # [5]
-    totals: Floats  # number, sum and sum of squares of this batch's whole frames, less [3] the first
+    board: Ints  # [6]
+    window: Floats  # [frames] weights of the frames of a batch, the middle ones its own
 
 
 class Batches(NamedTuple):
@@ -64,17 +66,19 @@ class Batches(NamedTuple):
     number: Ints  # [room] number on the grid of time
     ready_ns: Ints  # [room] time of the sample that finished it
     grams: Floats  # [room, cells] mean of each cell, NaN for a cell that was missing for half of it
-    swing_g: Floats  # [room] standard deviation of the whole frames' total within it: how far the plate swings
+    swing_g: Floats  # [room] standard deviation of the total of the frames around it: how far the plate swings
     faults: Ints  # [room, cells, FAULT_KINDS] fault counters since the start, as of then
 
 
-def new_cell_state(cells: int, period_ns: int) -> CellState:
+def new_cell_state(cells: int, period_ns: int, frames_per_batch: int) -> CellState:
     """State before the first sample."""
-    ints, floats = np.zeros((cells, 10), np.int64), np.zeros((cells, 6))
+    ints, floats = np.zeros((cells, 10), np.int64), np.zeros((cells, 4))
     ints[:, RUN_CODE] = np.iinfo(np.int64).min
     floats[:, INTERVAL_NS], floats[:, STEP_G] = period_ns, 0.5
     faults = np.zeros((cells, FAULT_KINDS), np.int64)
-    return CellState(ints, floats, faults, np.full((cells, RING), np.nan), np.zeros(5, np.int64), np.zeros(4))
+    frames = frames_per_batch + 2 * max(0, round((WINDOW_NS / period_ns - frames_per_batch) / 2))
+    window = np.hanning(frames + 2)[1:-1] if frames > 1 else np.ones(1)
+    return CellState(ints, floats, faults, np.full((cells, RING), np.nan), np.zeros(6, np.int64), window)
 
 
 def new_batches(room: int, cells: int) -> Batches:
@@ -164,10 +168,8 @@ def _restart_grid(state: CellState, time_ns: int, period_ns: int) -> None:
         state.ints[c, HAS_LAST] = 0
         state.ints[c, HAS_PENDING] = 0
         state.ints[c, CALM_RUN] = 0
-        state.floats[c, BATCH_SUM] = 0.0
-        state.floats[c, BATCH_COUNT] = 0.0
-    state.totals[:] = 0.0
     state.board[NEWEST_NS], state.board[BOARD_FRAME], state.board[STARTED] = time_ns, first, 1
+    state.board[FIRST_FRAME] = first
     state.board[NEXT_CHECK_NS] = time_ns
 
 
@@ -186,39 +188,36 @@ def _release_lost(ints: Ints, floats: Floats, ring: Floats, now_ns: int, period_
 
 
 @njit(cache=True)
-def _add_frame(floats: Floats, ring: Floats, totals: Floats, frame: int) -> None:
-    """Add a finished frame to the batch."""
-    total = 0.0
-    at = frame & (RING - 1)
-    for c in range(floats.shape[0]):
-        value = ring[c, at]
-        total += value
-        if value == value:  # not NaN
-            floats[c, BATCH_SUM] += value
-            floats[c, BATCH_COUNT] += 1.0
-    if total == total:
-        if totals[0] == 0.0:
-            totals[3] = total
-        total -= totals[3]  # squares of what is left keep their digits
-        totals[0] += 1.0
-        totals[1] += total
-        totals[2] += total * total
-
-
-@njit(cache=True)
-def _finish_batch(state: CellState, row: int, number: int, ready_ns: int, frames: int, out: Batches) -> None:
-    """Write the batch out and begin the next one."""
-    n = max(state.totals[0], 1.0)
-    out.swing_g[row] = np.sqrt(max(state.totals[2] / n - (state.totals[1] / n) ** 2, 0.0))
+def _finish_batch(state: CellState, row: int, number: int, last: int, ready_ns: int, out: Batches) -> None:
+    """Write out the batch whose window ends with frame ``last``. A cell that was missing for half of it is left out."""
+    ring, window = state.ring, state.window
+    cells, frames = ring.shape[0], window.size
+    first = last - frames + 1
+    skip = max(0, state.board[FIRST_FRAME] - first)
     out.number[row], out.ready_ns[row] = number, ready_ns
-    for c in range(state.ints.shape[0]):
-        count = state.floats[c, BATCH_COUNT]
-        out.grams[row, c] = state.floats[c, BATCH_SUM] / count if 2.0 * count > frames else np.nan
-        state.floats[c, BATCH_SUM] = 0.0
-        state.floats[c, BATCH_COUNT] = 0.0
+    whole = window.sum()
+    for c in range(cells):
+        total, known = 0.0, 0.0
+        for k in range(skip, frames):
+            value = ring[c, (first + k) & (RING - 1)]
+            if value == value:  # not NaN
+                total += window[k] * value
+                known += window[k]
+        out.grams[row, c] = total / known if 2.0 * known > whole else np.nan
         for kind in range(FAULT_KINDS):
             out.faults[row, c, kind] = state.faults[c, kind]
-    state.totals[:] = 0.0
+    n, mean, square, base = 0, 0.0, 0.0, 0.0
+    for k in range(skip, frames):
+        total = 0.0
+        for c in range(cells):
+            total += ring[c, (first + k) & (RING - 1)]
+        if total == total:
+            if n == 0:
+                base = total
+            n += 1
+            mean += total - base  # squares of what is left keep their digits
+            square += (total - base) ** 2
+    out.swing_g[row] = np.sqrt(max(square / max(n, 1) - (mean / max(n, 1)) ** 2, 0.0))
 
 
 @njit(cache=True)
@@ -248,6 +247,7 @@ def ingest(
     ints, floats, faults, ring, board = state.ints, state.floats, state.faults, state.ring, state.board
     cells, room = ints.shape[0], out.number.size
     most = 2 + SILENCE_NS // (period_ns * frames_per_batch)  # batches that one sample can finish
+    lag = (state.window.size - frames_per_batch) // 2
     made = 0
     for i in range(time_ns.size):
         if made + most > room:
@@ -274,9 +274,10 @@ def ingest(
             ready = min(ready, ints[k, NEXT_FRAME])
         while board[BOARD_FRAME] < ready:
             frame = int(board[BOARD_FRAME])
-            _add_frame(floats, ring, state.totals, frame)
             board[BOARD_FRAME] = frame + 1
-            if (frame + 1) % frames_per_batch == 0:
-                _finish_batch(state, made, frame // frames_per_batch, now, frames_per_batch, out)
-                made += 1
+            if (frame + 1 - lag) % frames_per_batch == 0:
+                number = (frame - lag) // frames_per_batch
+                if number * frames_per_batch >= board[FIRST_FRAME] - lag:
+                    _finish_batch(state, made, number, frame, now, out)
+                    made += 1
     return time_ns.size, made

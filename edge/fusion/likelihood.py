@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from edge.fusion.moves import Moves
+from edge.fusion.moves import REWEIGHED_VAR, Moves
 
 # Beforehand, when a board has been agitated.
 LOG_NOTHING = math.log(0.45)
@@ -33,6 +33,7 @@ JOLT_GRAMS = 2.0
 SLIDE_GRAM_MM = 20_000.0  # 400 g slid by 50 mm
 EDGE_MM = 8.0  # items stand a little over the edge of their slot, or lean
 PAIR_SIGMAS = 5.0
+SAME_UNIT_SHARE = 0.8  # of what is taken and put back in one activity
 FOREIGN_LOG_G, FOREIGN_LOG_SD = math.log(250.0), 1.0  # a bag, a bottle, a basket; nobody needs to hear of 5 g
 
 NOTHING, FOREIGN_PUT = -1, -2
@@ -163,18 +164,45 @@ def log_one(
     return density
 
 
+@njit(cache=True)
+def _one_slot(moves: Moves, i: int, j: int) -> bool:
+    """Two movements of one SKU in one slot and one direction: that is a quantity."""
+    return bool(moves.slot[i] == moves.slot[j] and moves.sku[i] == moves.sku[j] and moves.sign[i] == moves.sign[j])
+
+
+@njit(cache=True, inline="always")
+def _one_unit(moves: Moves, i: int, j: int) -> bool:
+    """Taken and put back: most likely it is one unit, whose weight cancels."""
+    return bool(moves.sku[i] == moves.sku[j] and moves.sku[i] >= 0 and moves.sign[i] != moves.sign[j])
+
+
 @njit(cache=True, inline="always")  # a call would hand over all arrays of the moves, which costs more than the work
 def log_several(
     z: npt.NDArray[np.float64], var: npt.NDArray[np.float64], gain_var: float, sees: npt.NDArray[np.bool_],
     moves: Moves, i: int, j: int, k: int,
 ) -> float:  # fmt: skip
     """Log density of a change under two movements at different places, or three (``k`` >= 0)."""
-    mean, spread = 0.0, var[0] + gain_var
+    mean, spread, same = 0.0, var[0] + gain_var, var[0] + gain_var + REWEIGHED_VAR
     for m in (i, j, k):
         if m >= 0:
             mean += moves.weight_g[m]
             spread += moves.weight_var[m]
     density = log_normal(z[0] - mean, spread)
+    pair_a, pair_b = -1, -1
+    if _one_unit(moves, i, j):
+        pair_a, pair_b = i, j
+    elif k >= 0 and _one_unit(moves, i, k):
+        pair_a, pair_b = i, k
+    elif k >= 0 and _one_unit(moves, j, k):
+        pair_a, pair_b = j, k
+    if pair_a >= 0:
+        mean = 0.0
+        for m in (i, j, k):
+            if m >= 0 and m != pair_a and m != pair_b:
+                mean += moves.weight_g[m]
+                same += moves.weight_var[m]
+        tight = log_normal(z[0] - mean, same)
+        density = log_add(math.log(SAME_UNIT_SHARE) + tight, math.log(1.0 - SAME_UNIT_SHARE) + density)
     for axis in (1, 2):
         if sees[axis]:
             mean, spread = 0.0, var[axis]
@@ -204,12 +232,6 @@ def _insert(
         top[m, 0], top[m, 1], top[m, 2] = top[m - 1, 0], top[m - 1, 1], top[m - 1, 2]
     top_log[row] = value
     top[row, 0], top[row, 1], top[row, 2] = i, j, k
-
-
-@njit(cache=True)
-def _one_slot(moves: Moves, i: int, j: int) -> bool:
-    """Two movements of one SKU in one slot: that is a quantity, or nothing."""
-    return bool(moves.slot[i] == moves.slot[j] and moves.sku[i] == moves.sku[j])
 
 
 @njit(cache=True)

@@ -23,8 +23,8 @@ from edge.fusion.plateau import END, GROW, OPEN
 
 HISTORY = 128  # batches kept for levels
 LEVEL_NS = 5_000_000_000  # a level is the mean over at most this long: drift and creep stay out of it
-HALF_NS = 150_000_000
-QUIET_NS = 300_000_000
+HALF_NS = 100_000_000
+QUIET_NS = 200_000_000
 GROW_S = (0.6, 1.0, 1.6, 2.5, 4.5, 8.0, 15.0, 30.0)  # looks at a growing plateau; undecided ones need the late ones
 NOISE_SIGMAS = 4.0
 NOISE_SHARE = 1.0 / 64.0
@@ -32,7 +32,8 @@ RESTLESS_NS = 2_000_000_000  # agitated for longer than a visit's busiest part: 
 RESTLESS_GROWTH = 1.04  # per batch, of the variance
 MAX_NOISE_G = 25.0  # batch to batch; beyond that nothing on a shelf is worth deciding
 MIN_NOISE_G = 0.02
-SWING_HZ = 12.0  # plates of real shelves ring at 10 to 15 Hz
+SWING_LEFT = 0.06  # of a plate's ringing, after the batches' windows
+NOISE_STEP = 3  # batches apart that have no frame in common
 CORRELATION = 2.0  # neighbouring batches aren't independent (lag-1 autocorrelation 0.5 was measured on HX711s)
 
 
@@ -113,7 +114,7 @@ def _write_mark(
     """Level of the plateau [begin, end) from its last ``level_batches`` batches, and its uncertainty.
 
     The variance of a batch is the plateau's own, shrunk towards the running noise as 6 batches' worth of evidence. To
-    that comes what averaging over a time T leaves of a swinging plate, ``A / (pi f T)`` of an amplitude A at f.
+    that comes what the batches' windows leave of a swinging plate.
     """
     cells = state.history.shape[1]
     first = max(begin, end - level_batches)
@@ -123,7 +124,7 @@ def _write_mark(
     swing_var = 0.0
     for i in range(n):
         swing_var += 2.0 * state.swing[(first + i) % HISTORY] ** 2 / n
-    swing_var /= (np.pi * SWING_HZ * n * batch_ns * 1e-9) ** 2
+    swing_var *= SWING_LEFT**2 / n
     mask = state.counters[_MASK]
     for cell in range(cells):
         if mask >> cell & 1 == 0:
@@ -193,7 +194,7 @@ def _follow_noise(state: PlateauState, index: int, growing: bool) -> None:
         if cell < cells:
             if state.counters[_MASK] >> cell & 1 == 0:
                 continue
-            step = state.history[index % HISTORY, cell] - state.history[(index - 1) % HISTORY, cell]
+            step = state.history[index % HISTORY, cell] - state.history[(index - NOISE_STEP) % HISTORY, cell]
             total += step
         else:
             step = total

@@ -82,7 +82,7 @@ class Senses:
     def __init__(self, model: BoardModel) -> None:
         cells = len(model.cell_ids)
         self._model = model
-        self._cells = new_cell_state(cells, model.period_ns)
+        self._cells = new_cell_state(cells, model.period_ns, model.frames_per_batch)
         self._plateaus = new_plateau_state(cells)
         self._batches = new_batches(_BATCH_ROOM, cells)
         self._marks = new_marks(_MARK_ROOM, cells)

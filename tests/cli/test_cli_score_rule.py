@@ -182,3 +182,13 @@ def _most_by_trying_all(labels: list[Label], events: list[Event]) -> int:
         )
         for chosen in itertools.permutations(many, len(few))
     )
+
+
+def test_each_unit_tells_its_label_and_when_it_was_first_right_and_when_final() -> None:
+    early = event("a", 10.5, revision=1, status=Status.PROVISIONAL, slot="A2", decided_ns=round(11.2e9))
+    better = event("a", 10.5, revision=2, status=Status.PROVISIONAL, decided_ns=round(11.4e9))
+    settled = event("a", 10.5, revision=3, decided_ns=round(13e9))
+    wrong, false = event("b", 20.5, sku="water"), event("c", 50.0)
+    found = run([label(10.0), label(20.0)], [early, better, settled, wrong, false])
+    got = {match.event_id: (match.label, match.right, match.first_s, match.final_s) for match in found.unit_matches}
+    assert got == {"a": (0, True, 11.4, 13.0), "b": (1, False, None, None), "c": (None, False, None, None)}
