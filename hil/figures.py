@@ -48,8 +48,8 @@ class Figures:
 
     @property
     def f1(self) -> float:
-        """2 right / (label units + event units)."""
-        return _ratio(2 * self.right_units, self.label_units + self.event_units)
+        """2 right / (label units + event units); NaN where nothing moved."""
+        return _ratio(2 * self.right_units, self.label_units + self.event_units) if self.label_units else math.nan
 
     @property
     def recall(self) -> float:

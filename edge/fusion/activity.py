@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.fusion.model import BoardModel
 from edge.fusion.moves import Moves
-from edge.fusion.path import BATCH_WEIGHT, follow
+from edge.fusion.path import follow
 from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
@@ -18,6 +18,8 @@ Ints = npt.NDArray[np.int64]
 BatchesBetween = Callable[[int, int], tuple[Floats, Ints, int]]
 """(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
 
+import os
+BATCH_WEIGHT = float(os.environ.get('PW','0.4'))  # neighbouring batches aren't independent, nor are hands as a path says
 HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
 EDGE_MM = 8.0
 BATCHES_MOST = 240  # longer activities are looked at more coarsely
@@ -34,7 +36,6 @@ class Gap:
     z: Floats
     times_ns: Ints
     end_ns: int
-    weight: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Stretch:
 
     z: Floats
     times_ns: Ints  # [n + 1]
-    weight: Floats
+    weight: Floats  # [n]
     leans: Floats
     noise: Floats
 
@@ -62,9 +63,7 @@ class Activity:
         at = np.zeros(len(moved), np.int64)
         if len(stretch.z) == 0:
             return 0.0, stretch.times_ns[at]
-        log = follow(
-            stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at
-        )
+        log = follow(stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
         return float(log), stretch.times_ns[at]
 
     def stretch(self, i: int, j: int) -> Stretch:
@@ -81,7 +80,7 @@ class Activity:
             gap = self._gap(k)
             z.append(gap.z)
             times.append(gap.times_ns)
-            weight.append(gap.weight)
+            weight.append(np.full(len(gap.z), BATCH_WEIGHT))
             if k + 1 < j and not np.isnan(chain[k + 1].level_g).any():
                 z.append((every @ chain[k + 1].level_g)[None])  # a hand's plateau: one look at the hand
                 times.append(np.array([gap.end_ns]))
@@ -102,7 +101,7 @@ class Activity:
                 whole = len(z) // together * together
                 z = z[len(z) - whole :].reshape(-1, together, 3).mean(axis=1)
                 times = times[len(times) - whole :: together]
-            found = self._gaps[k] = Gap(z, times, end, np.full(len(z), BATCH_WEIGHT))
+            found = self._gaps[k] = Gap(z, times, end)
         return found
 
     def _noise(self, before: Plateau) -> Floats:

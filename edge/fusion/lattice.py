@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 BEAM = 24  # stories kept per plateau
 LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
 
+QUICKEST_NS = 400_000_000  # in less than this nobody takes a thing and puts it back
+LOG_TOO_QUICK = math.log(1e-3)
 _NO_MOVES = np.zeros((0, 3))
 
 Move = tuple[int, int, int, int]  # sign, sku (FOREIGN), slot (-1), quantity
@@ -196,7 +198,12 @@ def _log_path(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Move
         return activity.path(edge.i, edge.j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
     if len(rows) == 1:
         return single
-    return activity.path(edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var))[0]
+    log, times_ns = activity.path(edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var))
+    for a in range(len(rows)):
+        for b in range(a):
+            if moves.sku[rows[a]] == moves.sku[rows[b]] and abs(int(times_ns[a] - times_ns[b])) < QUICKEST_NS:
+                log += LOG_TOO_QUICK
+    return log
 
 
 def _reading(complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Path]], lost: float) -> Reading:

@@ -9,13 +9,12 @@ A hidden Markov model with Viterbi's path (Viterbi 1967). States are pairs of wh
 hypothesis' movements) and what the hands do (a *mode*):
 
 * rest: the level itself, with a Student t's wide tails for a plate that rings;
-* at a movement's own place: any force, Laplace, on its line;
-* leaning: any force on a line that the activity itself shows (`lean_places`);
-* two hands at once, or a hand and an arm: any two forces on their two lines;
-* anything: any force, anywhere on the board.
+* a hand at a movement's own place, an arm at a place that the activity itself shows (`leans`), a load anywhere;
+* two of these at once: any two forces on their two lines.
 
-All are densities over ``z = (W, Mx, My)``, so that hypotheses can be compared. Neighbouring batches share one hand, so
-each counts only for a part (`weight`) of an independent observation.
+A hand that goes on from the batch before goes on at its place and much with its force: a batch is judged given the one
+before it, so that one contact counts once, however long it lasts. All are densities over ``z = (W, Mx, My)`` of the
+same batches, so that hypotheses can be compared.
 """
 
 from __future__ import annotations
@@ -30,57 +29,44 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST_MOVES = 3
-BATCH_WEIGHT = 0.3
-LOG_SWITCH = math.log(0.06)  # per batch: hands do something else
+LOG_SWITCH = math.log(0.12)  # per batch: hands do something else
 LOG_MOVED = math.log(0.03)  # per batch: an item leaves or arrives
-LOG_ANYTHING = math.log(0.1)
-LOG_BOTH = math.log(0.2)  # all pairs of hands together
-LOG_LEAN = math.log(0.3)
-REST_FREEDOM = 2.0  # degrees of freedom of the t distributions
-LINE_FREEDOM = 3.0
-HAND_G = 600.0
-FAR_HAND_SHARE = 0.3
-_LOG_NEAR = math.log(0.5 * (1.0 - FAR_HAND_SHARE))
-_LOG_FAR = math.log(0.5 * FAR_HAND_SHARE / HAND_G)
-LEAN_FORCE_G = 800.0
+# What hands do next: at one of the movements' places, lean, anything, or two of these at once. The rest is rest.
+AT_ITEM, LEANING, ANYTHING, BOTH, AT_REST = 0.45, 0.1, 0.05, 0.15, 0.25
+FREEDOM = 3.0  # degrees of freedom of the t distributions
+NEAR_SHARE = 0.7  # of the hands' forces: about the weight of what they move
+HAND_G = 600.0  # ... the others: a push
+STEADY_SHARE, STEADY_G, STEADY_OF_FORCE = 0.6, 2.0, 0.05  # from batch to batch: it hardly changes ...
+MOVING_G, MOVING_OF_FORCE = 60.0, 0.3  # ... or it moves
+WANDER_MM = 2.0  # of a hand's place from batch to batch
 LEAN_SD_MM = 12.0
 LINES_APART_MM = 30.0  # two hands nearer to each other can't be told apart
+PRUNED = 40.0  # states so much less likely than the best aren't followed
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
 
-_LOG_2PI = math.log(2.0 * math.pi)
-_T3 = math.lgamma(0.5 * (REST_FREEDOM + 3.0)) - math.lgamma(0.5 * REST_FREEDOM) - 1.5 * math.log(REST_FREEDOM * math.pi)
-_T2 = (
-    math.lgamma(0.5 * (LINE_FREEDOM + 2.0)) - math.lgamma(0.5 * LINE_FREEDOM) - math.log(LINE_FREEDOM * math.pi)
+_LOG_NEAR = math.log(0.5 * NEAR_SHARE)
+_LOG_FAR = math.log(0.5 * (1.0 - NEAR_SHARE) / HAND_G)
+_LOG_STEADY = math.log(0.5 * STEADY_SHARE)
+_LOG_MOVING = math.log(0.5 * (1.0 - STEADY_SHARE))
+_T1, _T2, _T3 = (
+    math.lgamma(0.5 * (FREEDOM + n)) - math.lgamma(0.5 * FREEDOM) - 0.5 * n * math.log(FREEDOM * math.pi)
+    for n in (1.0, 2.0, 3.0)
 )
-_T1 = (
-    math.lgamma(0.5 * (LINE_FREEDOM + 1.0)) - math.lgamma(0.5 * LINE_FREEDOM) - 0.5 * math.log(LINE_FREEDOM * math.pi)
-)
+
+# Columns of a line: place, its sd, weight of what the hand moves, log of the mode's prior.
+_X, _Y, _X_SD, _Y_SD, _GRAMS, _PRIOR = range(6)
+_PAIR_COLUMNS = 16
 
 
 @njit(cache=True)
 def _log_rest(r: Floats, noise: Floats) -> float:
-    """Student t about the level. ``noise``: [3] scale."""
-    square = 0.0
-    log_scale = 0.0
+    """Student t about the level. ``noise``: [3] scale, 0 along an axis that the board doesn't see."""
+    square, scale = 0.0, 1.0
     for axis in range(3):
         if noise[axis] > 0.0:
             square += (r[axis] / noise[axis]) ** 2
-            log_scale += math.log(noise[axis])
-    return _T3 - log_scale - 0.5 * (REST_FREEDOM + 3.0) * math.log(1.0 + square / REST_FREEDOM)
-
-
-@njit(cache=True)
-def _log_line(r: Floats, x: float, y: float, x_sd: float, y_sd: float, noise: Floats) -> float:
-    """Density of the moments of a force ``r[0]`` at (x, y), known to ``x_sd``, ``y_sd``."""
-    square = 0.0
-    log_scale = 0.0
-    for axis in (1, 2):
-        if noise[axis] > 0.0:
-            at, sd = (x, x_sd) if axis == 1 else (y, y_sd)
-            scale = math.sqrt(noise[axis] ** 2 + (sd * r[0]) ** 2)
-            square += ((r[axis] - r[0] * at) / scale) ** 2
-            log_scale += math.log(scale)
-    return _T2 - log_scale - 0.5 * (LINE_FREEDOM + 2.0) * math.log(1.0 + square / LINE_FREEDOM)
+            scale *= noise[axis]
+    return _T3 - math.log(scale) - 0.5 * (FREEDOM + 3.0) * math.log(1.0 + square / FREEDOM)
 
 
 @njit(cache=True)
@@ -90,88 +76,122 @@ def _log_force(f: float, grams: float) -> float:
 
 
 @njit(cache=True)
-def _log_anything(r: Floats, edges_mm: Floats, noise: Floats) -> float:
-    """Density of any force anywhere on the board; off it, at a price."""
-    density = -abs(r[0]) / HAND_G - math.log(2.0 * HAND_G)
-    reach = abs(r[0]) + 5.0
+def _log_force_step(step: float, before: float) -> float:
+    """Density of the step of a hand's force from the batch before. ``before``: the forces around then."""
+    steady = STEADY_G + STEADY_OF_FORCE * before
+    moving = MOVING_G + MOVING_OF_FORCE * before
+    off = abs(step)
+    return max(_LOG_STEADY - off / steady - math.log(steady), _LOG_MOVING - off / moving - math.log(moving))
+
+
+@njit(cache=True)
+def _log_line(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Floats) -> float:
+    """Density of a batch under one hand on a line; where the hand ``goes_on``, given the batch ``before``."""
+    f, f0 = r[0], before[0]
+    density = _log_force_step(f - f0, abs(f0)) if goes_on else _log_force(f, line[_GRAMS])
+    square, scale = 0.0, 1.0
     for axis in (1, 2):
-        if noise[axis] > 0.0:
-            low, high = edges_mm[2 * axis - 2], edges_mm[2 * axis - 1]
-            extent = high - low
-            place = r[axis] / reach
-            density -= math.log(extent * reach)
-            beyond = max(low - place, place - high, 0.0)
-            density -= 3.0 * math.log(1.0 + 4.0 * beyond / extent)
+        if noise[axis] <= 0.0:
+            continue
+        place, place_var, noise_var = line[_X + axis - 1], line[_X_SD + axis - 1] ** 2, noise[axis] ** 2
+        if goes_on:  # the place as the batch before tells it
+            known = f0 * f0 * place_var / (noise_var + f0 * f0 * place_var)
+            if f0 != 0.0:
+                place += known * (before[axis] / f0 - place)
+            place_var = place_var * (1.0 - known) + WANDER_MM**2
+        var = noise_var + f * f * place_var
+        square += (r[axis] - f * place) ** 2 / var
+        scale *= var
+    if noise[1] > 0.0 and noise[2] > 0.0:
+        return density + _T2 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 2.0) * math.log(1.0 + square / FREEDOM)
+    if noise[1] > 0.0 or noise[2] > 0.0:
+        return density + _T1 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 1.0) * math.log(1.0 + square / FREEDOM)
     return density
 
 
 @njit(cache=True)
-def _pairs(moved: Floats, place_sd: Floats, leans: Floats, noise: Floats) -> Floats:
-    """Two hands at once, a row for each two lines of which one at least is a movement's.
+def _lines(moved: Floats, place_sd: Floats, leans: Floats, edges_mm: Floats) -> Floats:
+    """A row for each movement, each lean, and for a load anywhere."""
+    k, n = moved.shape[0], leans.shape[0]
+    lines = np.empty((k + n + 1, 6))
+    log_at = math.log(AT_ITEM / max(k, 1))
+    for m in range(k):
+        grams = abs(moved[m, 0]) + 20.0
+        lines[m] = moved[m, 1] / moved[m, 0], moved[m, 2] / moved[m, 0], place_sd[m, 0], place_sd[m, 1], grams, log_at
+    for lean in range(n):
+        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n)
+    width, depth = edges_mm[1] - edges_mm[0], edges_mm[3] - edges_mm[2]
+    middle_x, middle_y = 0.5 * (edges_mm[0] + edges_mm[1]), 0.5 * (edges_mm[2] + edges_mm[3])
+    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING)
+    return lines
+
+
+@njit(cache=True)
+def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
+    """Two hands at once, a row for each two lines of known place of which one at least is a movement's.
 
     Columns: the dual vectors that give the two forces, [0:3] and [3:6]; the unit normal of the plane of the two lines
-    [6:9]; log of the area that two grams span in it [9]; weights of the items, 0 for an arm [10:12]; variances of the
-    normal component per gram squared of the two forces [12:14].
+    [6:9]; log of the area that two grams span in it [9]; weights of what the hands move [10:12]; variances of the
+    normal component per gram squared of the two forces [12:14], and of their wandering [14:16].
     """
-    k, lines = moved.shape[0], moved.shape[0] + leans.shape[0]
-    table = np.empty((lines * lines, 14))
-    p, q = np.empty(3), np.empty(3)
-    n = 0
+    n = lines.shape[0] - 1
+    table = np.empty((n * n, _PAIR_COLUMNS))
+    p, q, normal = np.ones(3), np.ones(3), np.empty(3)
+    found = 0
     if noise[1] <= 0.0:
         return table[:0]
+    sees_y = noise[2] > 0.0
     for a in range(k):
-        for b in range(a + 1, lines):
-            p[0], p[1], p[2] = 1.0, moved[a, 1] / moved[a, 0] / LEVER_MM, moved[a, 2] / moved[a, 0] / LEVER_MM
-            if b < k:
-                q[0], q[1], q[2] = 1.0, moved[b, 1] / moved[b, 0] / LEVER_MM, moved[b, 2] / moved[b, 0] / LEVER_MM
-            else:
-                q[0], q[1], q[2] = 1.0, leans[b - k, 0] / LEVER_MM, leans[b - k, 1] / LEVER_MM
-            apart = math.hypot(p[1] - q[1], p[2] - q[2] if noise[2] > 0.0 else 0.0)
-            if apart * LEVER_MM < LINES_APART_MM:
+        for b in range(a + 1, n):
+            p[1], q[1] = lines[a, _X] / LEVER_MM, lines[b, _X] / LEVER_MM
+            p[2], q[2] = (lines[a, _Y] / LEVER_MM, lines[b, _Y] / LEVER_MM) if sees_y else (0.0, 0.0)
+            if math.hypot(p[1] - q[1], p[2] - q[2]) * LEVER_MM < LINES_APART_MM:
                 continue
-            normal = np.cross(p, q)
-            area = math.sqrt((normal**2).sum())
+            normal[0] = p[1] * q[2] - p[2] * q[1]
+            normal[1] = p[2] * q[0] - p[0] * q[2]
+            normal[2] = p[0] * q[1] - p[1] * q[0]
+            area = math.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
             normal /= area
             pp, qq, pq = (p * p).sum(), (q * q).sum(), (p * q).sum()
             determinant = pp * qq - pq * pq
-            row = table[n]
+            row = table[found]
             for axis in range(3):
                 lever = 1.0 if axis == 0 else LEVER_MM
                 row[axis] = (qq * p[axis] - pq * q[axis]) / determinant / lever
                 row[3 + axis] = (pp * q[axis] - pq * p[axis]) / determinant / lever
                 row[6 + axis] = normal[axis] / lever
             row[9] = math.log(area)
-            row[10] = abs(moved[a, 0]) + 20.0
-            row[11] = abs(moved[b, 0]) + 20.0 if b < k else 0.0
-            row[12] = ((normal[1] * place_sd[a, 0]) ** 2 + (normal[2] * place_sd[a, 1]) ** 2) / LEVER_MM**2
-            x_sd, y_sd = (place_sd[b, 0], place_sd[b, 1]) if b < k else (LEAN_SD_MM, LEAN_SD_MM)
-            row[13] = ((normal[1] * x_sd) ** 2 + (normal[2] * y_sd) ** 2) / LEVER_MM**2
-            n += 1
-    return table[:n]
+            row[10], row[11] = lines[a, _GRAMS], lines[b, _GRAMS]
+            nx, ny = (normal[1] / LEVER_MM) ** 2, (normal[2] / LEVER_MM) ** 2
+            row[12] = nx * lines[a, _X_SD] ** 2 + ny * lines[a, _Y_SD] ** 2
+            row[13] = nx * lines[b, _X_SD] ** 2 + ny * lines[b, _Y_SD] ** 2
+            row[14] = row[15] = (nx + ny) * WANDER_MM**2
+            found += 1
+    return table[:found]
 
 
 @njit(cache=True)
-def _log_both(r: Floats, pairs: Floats, noise: Floats) -> float:
-    """Two hands at once, each on its own line: the likeliest two."""
-    best = -1e9
-    sees_y = noise[2] > 0.0
-    jacobian = 2.0 * math.log(LEVER_MM) if sees_y else math.log(LEVER_MM)
-    for i in range(pairs.shape[0]):
-        row = pairs[i]
-        fa = r[0] * row[0] + r[1] * row[1] + r[2] * row[2]
-        fb = r[0] * row[3] + r[1] * row[4] + r[2] * row[5]
-        value = _log_force(fa, row[10]) - row[9]
-        if row[11] > 0.0:
-            value += _log_force(fb, row[11])
-        else:
-            value += -abs(fb) / LEAN_FORCE_G - math.log(2.0 * LEAN_FORCE_G)
-        if sees_y:
-            off = r[0] * row[6] + r[1] * row[7] + r[2] * row[8]
-            var = noise[0] ** 2 + fa * fa * row[12] + fb * fb * row[13]
-            square = off * off / var
-            value += _T1 - 0.5 * math.log(var) - 0.5 * (LINE_FREEDOM + 1.0) * math.log(1.0 + square / LINE_FREEDOM)
-        best = max(best, value)
-    return LOG_BOTH + best - jacobian - math.log(1.0 + pairs.shape[0])
+def _log_both(r: Floats, before: Floats, goes_on: bool, pair: Floats, noise: Floats) -> float:
+    """Density of a batch under two hands, each on its own line."""
+    fa = r[0] * pair[0] + r[1] * pair[1] + r[2] * pair[2]
+    fb = r[0] * pair[3] + r[1] * pair[4] + r[2] * pair[5]
+    off = r[0] * pair[6] + r[1] * pair[7] + r[2] * pair[8]
+    var = noise[0] ** 2
+    if goes_on:
+        fa0 = before[0] * pair[0] + before[1] * pair[1] + before[2] * pair[2]
+        fb0 = before[0] * pair[3] + before[1] * pair[4] + before[2] * pair[5]
+        off -= before[0] * pair[6] + before[1] * pair[7] + before[2] * pair[8]
+        around = max(abs(fa0), abs(fb0))
+        density = _log_force_step(fa - fa0, around) + _log_force_step(fb - fb0, around)
+        var += (fa - fa0) ** 2 * pair[12] + (fb - fb0) ** 2 * pair[13] + fa * fa * pair[14] + fb * fb * pair[15]
+    else:
+        density = _log_force(fa, pair[10]) + _log_force(fb, pair[11])
+        var += fa * fa * pair[12] + fb * fb * pair[13]
+    density -= pair[9] + math.log(LEVER_MM)
+    if noise[2] > 0.0:
+        density += _T1 - math.log(LEVER_MM) - 0.5 * math.log(var)
+        density -= 0.5 * (FREEDOM + 1.0) * math.log(1.0 + off * off / (var * FREEDOM))
+    return density
 
 
 @njit(cache=True)
@@ -188,7 +208,7 @@ def follow(
     """Log likelihood of the best path of a hypothesis, and when its movements happened on it.
 
     Args:
-        z: [n, 3] batches less the level before. weight: [n] how much of an observation each is.
+        z: [n, 3] batches less the level before. weight: [n] how much of an independent observation each is.
         moved: [moves, 3] weight and moments of each movement; all of them make the level after.
         place_sd: [moves, 2] how well their places are known along x and y, mm.
         leans: [lines, 2] places where arms may have leaned.
@@ -196,75 +216,77 @@ def follow(
         edges_mm: [4] the board's, about the moment origin.
         at: [moves] to fill: number of the first batch after each movement.
     """
-    n, k, lines = z.shape[0], moved.shape[0], leans.shape[0]
+    n, k = z.shape[0], moved.shape[0]
     subsets = 1 << k
-    both = 1 + k + lines
-    anything = both + 1
-    modes = anything + 1
-    everything = subsets - 1
+    lines = _lines(moved, place_sd, leans, edges_mm)
+    pairs = _pairs(lines, k, noise)
+    singles = lines.shape[0]
+    modes = 1 + singles + pairs.shape[0]
+    log_pair = math.log(BOTH / max(pairs.shape[0], 1))
     levels = np.zeros((subsets, 3))
     for s in range(subsets):
         for m in range(k):
             if s >> m & 1:
                 levels[s] += moved[m]
-    pairs = _pairs(moved, place_sd, leans, noise)
     score = np.full((subsets, modes), -1e18)
     score[0, 0] = 0.0
-    for mode in range(1, modes):
-        score[0, mode] = LOG_SWITCH
     back = np.zeros((n, subsets, modes), np.int16)
     new = np.empty((subsets, modes))
     top = np.empty(subsets)
     top_mode = np.empty(subsets, np.int64)
-    r = np.empty(3)
+    r, before = np.empty(3), np.empty(3)
     for t in range(n):
         for s in range(subsets):
             top[s], top_mode[s] = score[s, 0], 0
             for mode in range(1, modes):
                 if score[s, mode] > top[s]:
                     top[s], top_mode[s] = score[s, mode], mode
+        highest = top.max()
+        w = weight[t]
         for s in range(subsets):
             came, came_from = top[s] + LOG_SWITCH, s * modes + top_mode[s]
             for m in range(k):
-                if s >> m & 1:
+                if s >> m & 1 and top[s ^ (1 << m)] + LOG_MOVED + LOG_SWITCH > came:
                     old = s ^ (1 << m)
-                    if top[old] + LOG_MOVED > came:
-                        came, came_from = top[old] + LOG_MOVED, old * modes + top_mode[old]
+                    came, came_from = top[old] + LOG_MOVED + LOG_SWITCH, old * modes + top_mode[old]
+            if came < highest - PRUNED:
+                new[s, :] = -1e18
+                continue
             for axis in range(3):
                 r[axis] = z[t, axis] - levels[s, axis]
+                before[axis] = (z[t - 1, axis] if t > 0 else 0.0) - levels[s, axis]
             for mode in range(modes):
+                stayed, stayed_from = score[s, mode], s * modes + mode
+                for m in range(k):
+                    if s >> m & 1 and score[s ^ (1 << m), mode] + LOG_MOVED > stayed:
+                        stayed, stayed_from = score[s ^ (1 << m), mode] + LOG_MOVED, (s ^ (1 << m)) * modes + mode
                 if mode == 0:
-                    value = _log_rest(r, noise)
-                elif mode <= k:
-                    m = mode - 1
-                    grams = abs(moved[m, 0]) + 20.0
-                    x, y = moved[m, 1] / moved[m, 0], moved[m, 2] / moved[m, 0]
-                    value = _log_force(r[0], grams) + _log_line(r, x, y, place_sd[m, 0], place_sd[m, 1], noise)
-                elif mode < both:
-                    line = mode - 1 - k
-                    value = LOG_LEAN - abs(r[0]) / LEAN_FORCE_G - math.log(2.0 * LEAN_FORCE_G)
-                    value += _log_line(r, leans[line, 0], leans[line, 1], LEAN_SD_MM, LEAN_SD_MM, noise)
-                elif mode == both:
-                    value = _log_both(r, pairs, noise)
+                    value = w * _log_rest(r, noise)
+                    stayed, entered = stayed + value, came + math.log(AT_REST) + value
+                elif mode <= singles:
+                    line = lines[mode - 1]
+                    entered = came + line[_PRIOR] + w * _log_line(r, before, False, line, noise)
+                    if stayed > came - PRUNED:
+                        stayed += w * _log_line(r, before, True, line, noise)
                 else:
-                    value = LOG_ANYTHING + _log_anything(r, edges_mm, noise)
-                value *= weight[t]
-                if score[s, mode] >= came:
-                    new[s, mode] = score[s, mode] + value
-                    back[t, s, mode] = s * modes + mode
+                    pair = pairs[mode - 1 - singles]
+                    entered = came + log_pair + w * _log_both(r, before, False, pair, noise)
+                    if stayed > came - PRUNED:
+                        stayed += w * _log_both(r, before, True, pair, noise)
+                if stayed >= entered:
+                    new[s, mode], back[t, s, mode] = stayed, stayed_from
                 else:
-                    new[s, mode] = came + value
-                    back[t, s, mode] = came_from
+                    new[s, mode], back[t, s, mode] = entered, came_from
         score[:] = new
-    best, state = -1e18, everything * modes
+    best, state = -1e18, (subsets - 1) * modes
     for mode in range(modes):
-        if score[everything, mode] > best:
-            best, state = score[everything, mode], everything * modes + mode
+        if score[subsets - 1, mode] > best:
+            best, state = score[subsets - 1, mode], (subsets - 1) * modes + mode
     for t in range(n - 1, -1, -1):
-        before = int(back[t, state // modes, state % modes])
-        came = (state // modes) & ~(before // modes)
+        earlier = int(back[t, state // modes, state % modes])
+        came_now = (state // modes) & ~(earlier // modes)
         for m in range(k):
-            if came >> m & 1:
+            if came_now >> m & 1:
                 at[m] = t
-        state = before
+        state = earlier
     return best
