@@ -188,8 +188,8 @@ def _with_recordings(families: Sequence[str], found: Results) -> list[str]:
     return [family for family, reason in reasons.items() if reason is None]
 
 
-def _speed_sizes(quick: bool) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    return ((1,), (1, 2), 1) if quick else (speed.HOURS, speed.BOARDS, 3)
+def _speed_sizes(quick: bool) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+    return ((0.25, 0.5), (1, 2), 1) if quick else (speed.HOURS, speed.BOARDS, 3)
 
 
 def _events(cases: Sequence[CaseFacts]) -> list[EventFact]:

@@ -103,14 +103,14 @@ def measure(setup: Setup, epochs: Sequence[list[SampleBlock]], repeats: int) -> 
     return samples, min(took_s)
 
 
-def speeds(hours: Sequence[int] = HOURS, boards: Sequence[int] = BOARDS, repeats: int = 3) -> list[Speed]:
+def speeds(hours: Sequence[float] = HOURS, boards: Sequence[int] = BOARDS, repeats: int = 3) -> list[Speed]:
     """One board for each of ``hours``; each of ``boards`` for the first of them; then the other paces."""
     found = []
     for pace, gap_s in PACES_S.items():
         setup, movements, epochs = apart(corner_boards(SEED), SEED, max(hours) if pace == DENSEST else hours[0], gap_s)
         for some in hours if pace == DENSEST else hours[:1]:
-            part = epochs[: len(epochs) * some // max(hours)] if pace == DENSEST else epochs
-            moved = movements * some // max(hours) if pace == DENSEST else movements
+            part = epochs[: round(len(epochs) * some / max(hours))] if pace == DENSEST else epochs
+            moved = round(movements * some / max(hours)) if pace == DENSEST else movements
             found.append(Speed(pace, some, CELLS, moved, *measure(setup, part, repeats)))
     for count in boards[1:]:
         setup, movements, epochs = apart(corner_boards(SEED, boards=count), SEED, hours[0], PACES_S[DENSEST])

@@ -142,13 +142,14 @@ def _speed(speeds: list[Speed]) -> list[Target]:
     longest = max(one, key=lambda speed: (speed.pace == DENSEST, speed.hours))
     widest = max(dense, key=lambda speed: speed.cells)
     by_time, by_cells = (small.samples_per_s / other.samples_per_s for other in (longest, widest))
+    compared = longest.hours > small.hours and widest.cells > small.cells
     ratios = (
         f"×{by_time:.2f} from {small.hours:g} to {longest.hours:g} h, "
         f"×{by_cells:.2f} from {small.cells} to {widest.cells} cells"
     )
     return [
         Target(name, wanted, text, min(rates.values()) >= 4.0),
-        Target(grows, grows_wanted, ratios, max(by_time, by_cells) <= LINEAR_WITHIN),
+        Target(grows, grows_wanted, ratios, max(by_time, by_cells) <= LINEAR_WITHIN if compared else None),
     ]
 
 

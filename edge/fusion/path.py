@@ -30,7 +30,10 @@ Ints = npt.NDArray[np.int64]
 
 MOST_MOVES = 3
 LOG_SWITCH = math.log(0.12)  # per batch: hands do something else
-LOG_MOVED = math.log(0.03)  # per batch: an item leaves or arrives
+LOG_MOVED = math.log(0.03)  # per batch: an item leaves or arrives ...
+LOG_UNTOUCHED = math.log(1e-3)  # ... without a hand where it lies
+LIFTED_SHARE, LIFTED_G = 1.05, 5.0  # a hand takes no more than the item's weight off a board
+LOG_IMPOSSIBLE = -3.0
 # What hands do next: at one of the movements' places, lean, anything, or two of these at once. The rest is rest.
 AT_ITEM, LEANING, ANYTHING, BOTH, AT_REST = 0.45, 0.1, 0.05, 0.15, 0.25
 FREEDOM = 3.0  # degrees of freedom of the t distributions
@@ -53,9 +56,9 @@ _T1, _T2, _T3 = (
     for n in (1.0, 2.0, 3.0)
 )
 
-# Columns of a line: place, its sd, weight of what the hand moves, log of the mode's prior.
-_X, _Y, _X_SD, _Y_SD, _GRAMS, _PRIOR = range(6)
-_PAIR_COLUMNS = 16
+# Columns of a line: place, its sd, weight of what the hand moves, log of the mode's prior, what may be lifted there.
+_X, _Y, _X_SD, _Y_SD, _GRAMS, _PRIOR, _LIFTS = range(7)
+_PAIR_COLUMNS = 20
 
 
 @njit(cache=True)
@@ -85,10 +88,17 @@ def _log_force_step(step: float, before: float) -> float:
 
 
 @njit(cache=True)
+def _log_lift(f: float, lifts_g: float) -> float:
+    """Price of a force upwards that nobody can exert: arms and hands press, and lift what lies there at most."""
+    return 0.0 if f >= -lifts_g else LOG_IMPOSSIBLE * min(1.0, (-f - lifts_g) / 20.0)
+
+
+@njit(cache=True)
 def _log_line(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Floats) -> float:
     """Density of a batch under one hand on a line; where the hand ``goes_on``, given the batch ``before``."""
     f, f0 = r[0], before[0]
     density = _log_force_step(f - f0, abs(f0)) if goes_on else _log_force(f, line[_GRAMS])
+    density += _log_lift(f, line[_LIFTS])
     square, scale = 0.0, 1.0
     for axis in (1, 2):
         if noise[axis] <= 0.0:
@@ -113,16 +123,18 @@ def _log_line(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Flo
 def _lines(moved: Floats, place_sd: Floats, leans: Floats, edges_mm: Floats) -> Floats:
     """A row for each movement, each lean, and for a load anywhere."""
     k, n = moved.shape[0], leans.shape[0]
-    lines = np.empty((k + n + 1, 6))
+    lines = np.empty((k + n + 1, 7))
     log_at = math.log(AT_ITEM / max(k, 1))
     for m in range(k):
         grams = abs(moved[m, 0]) + 20.0
-        lines[m] = moved[m, 1] / moved[m, 0], moved[m, 2] / moved[m, 0], place_sd[m, 0], place_sd[m, 1], grams, log_at
+        lines[m, :2] = moved[m, 1:] / moved[m, 0]
+        lines[m, 2:4] = place_sd[m]
+        lines[m, 4:] = grams, log_at, LIFTED_SHARE * abs(moved[m, 0]) + LIFTED_G
     for lean in range(n):
-        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n)
+        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n), LIFTED_G
     width, depth = edges_mm[1] - edges_mm[0], edges_mm[3] - edges_mm[2]
     middle_x, middle_y = 0.5 * (edges_mm[0] + edges_mm[1]), 0.5 * (edges_mm[2] + edges_mm[3])
-    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING)
+    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING), LIFTED_G
     return lines
 
 
@@ -132,7 +144,8 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
 
     Columns: the dual vectors that give the two forces, [0:3] and [3:6]; the unit normal of the plane of the two lines
     [6:9]; log of the area that two grams span in it [9]; weights of what the hands move [10:12]; variances of the
-    normal component per gram squared of the two forces [12:14], and of their wandering [14:16].
+    normal component per gram squared of the two forces [12:14], and of their wandering [14:16];
+    which lines they are [16:18], and what may be lifted there [18:20].
     """
     n = lines.shape[0] - 1
     table = np.empty((n * n, _PAIR_COLUMNS))
@@ -166,6 +179,7 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
             row[12] = nx * lines[a, _X_SD] ** 2 + ny * lines[a, _Y_SD] ** 2
             row[13] = nx * lines[b, _X_SD] ** 2 + ny * lines[b, _Y_SD] ** 2
             row[14] = row[15] = (nx + ny) * WANDER_MM**2
+            row[16], row[17], row[18], row[19] = a, b, lines[a, _LIFTS], lines[b, _LIFTS]
             found += 1
     return table[:found]
 
@@ -187,7 +201,7 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, pair: Floats, noise: Flo
     else:
         density = _log_force(fa, pair[10]) + _log_force(fb, pair[11])
         var += fa * fa * pair[12] + fb * fb * pair[13]
-    density -= pair[9] + math.log(LEVER_MM)
+    density += _log_lift(fa, pair[18]) + _log_lift(fb, pair[19]) - pair[9] - math.log(LEVER_MM)
     if noise[2] > 0.0:
         density += _T1 - math.log(LEVER_MM) - 0.5 * math.log(var)
         density -= 0.5 * (FREEDOM + 1.0) * math.log(1.0 + off * off / (var * FREEDOM))
@@ -228,6 +242,12 @@ def follow(
         for m in range(k):
             if s >> m & 1:
                 levels[s] += moved[m]
+    untouched = np.full((modes, max(k, 1)), LOG_UNTOUCHED)
+    for m in range(k):
+        untouched[1 + m, m] = 0.0
+        for i in range(pairs.shape[0]):
+            if m in (int(pairs[i, 16]), int(pairs[i, 17])):
+                untouched[1 + singles + i, m] = 0.0
     score = np.full((subsets, modes), -1e18)
     score[0, 0] = 0.0
     back = np.zeros((n, subsets, modes), np.int16)
@@ -244,12 +264,11 @@ def follow(
         highest = top.max()
         w = weight[t]
         for s in range(subsets):
-            came, came_from = top[s] + LOG_SWITCH, s * modes + top_mode[s]
+            likely = top[s] + LOG_SWITCH
             for m in range(k):
-                if s >> m & 1 and top[s ^ (1 << m)] + LOG_MOVED + LOG_SWITCH > came:
-                    old = s ^ (1 << m)
-                    came, came_from = top[old] + LOG_MOVED + LOG_SWITCH, old * modes + top_mode[old]
-            if came < highest - PRUNED:
+                if s >> m & 1:
+                    likely = max(likely, top[s ^ (1 << m)] + LOG_MOVED + LOG_SWITCH)
+            if likely < highest - PRUNED:
                 new[s, :] = -1e18
                 continue
             for axis in range(3):
@@ -257,9 +276,14 @@ def follow(
                 before[axis] = (z[t - 1, axis] if t > 0 else 0.0) - levels[s, axis]
             for mode in range(modes):
                 stayed, stayed_from = score[s, mode], s * modes + mode
+                came, came_from = top[s] + LOG_SWITCH, s * modes + top_mode[s]
                 for m in range(k):
-                    if s >> m & 1 and score[s ^ (1 << m), mode] + LOG_MOVED > stayed:
-                        stayed, stayed_from = score[s ^ (1 << m), mode] + LOG_MOVED, (s ^ (1 << m)) * modes + mode
+                    if s >> m & 1:
+                        old, moves_now = s ^ (1 << m), LOG_MOVED + untouched[mode, m]
+                        if score[old, mode] + moves_now > stayed:
+                            stayed, stayed_from = score[old, mode] + moves_now, old * modes + mode
+                        if top[old] + moves_now + LOG_SWITCH > came:
+                            came, came_from = top[old] + moves_now + LOG_SWITCH, old * modes + top_mode[old]
                 if mode == 0:
                     value = w * _log_rest(r, noise)
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
