@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.fusion.activity import Activity
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
-from edge.fusion.lattice import Move, Reading, Step, Story, read_chain
+from edge.fusion.lattice import Links, Move, Reading, Step, Story, read_chain
 from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands, HandUnit, Stray
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
@@ -48,6 +47,7 @@ class BoardFusion:
         self.senses = Senses(model)
         self.sense = self.senses.marks
         self._reporter = Reporter(model, skus, review_below, self.senses.between)
+        self._links = Links(model, self.senses.between)
         self._announcer = Announcer(model.board)
         self._chain = Chain(model.tolerance_g)
         self._known: _Known | None = None  # what the last reading came to, while it isn't settled
@@ -87,8 +87,8 @@ class BoardFusion:
     def _read(self, quiet_s: float, decided_ns: int, last_chance: bool) -> list[Event]:
         chain = self._chain.plateaus
         moves = self._candidates.at(self.contents, self._hands, chain[-1].begin_ns)
-        activity = Activity(self.model, chain, self.senses.between)
-        reading = read_chain(self.model, chain, moves, activity)
+        activity = self._links.renew(chain, moves)
+        reading = read_chain(chain, moves, self._links, activity)
         if reading is None or not reading.stories:
             # Too few cells to weigh with. What was known until then stands; the rest begins anew from here.
             known = self._known

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.fusion.activity import Activity, movements_as_loads
+from edge.fusion.activity import Activity, BatchesBetween, movements_as_loads
 from edge.fusion.change import change_between
 from edge.fusion.likelihood import FOREIGN_PUT, LOG_ONE, NOTHING, TOP, explain, log_normal
 from edge.fusion.model import BoardModel
@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 BEAM = 24  # stories kept per plateau
 LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
 
+SEVERAL_MOST = 12  # explanations by several movements followed per edge
 QUICKEST_NS = 400_000_000  # in less than this nobody takes a thing and puts it back
 LOG_TOO_QUICK = math.log(1e-3)
 _NO_MOVES = np.zeros((0, 3))
@@ -144,60 +145,122 @@ class _Beam:
         return sorted(self.paths.items(), key=lambda item: (-item[1].log_mass, item[0]))[:BEAM]
 
 
-def read_chain(model: BoardModel, chain: Sequence[Plateau], moves: Moves, activity: Activity) -> Reading | None:
+class Links:
+    """What was found out about the edges of one board's chain, for as long as the chain and the candidates last."""
+
+    def __init__(self, model: BoardModel, between: BatchesBetween) -> None:
+        self.model, self._between = model, between
+        self._moves: Moves | None = None
+        self._found: dict[tuple[int, ...], _Link | None] = {}
+        self._kept: list[Plateau] = []  # so that no id is given twice
+
+    def renew(self, chain: Sequence[Plateau], moves: Moves) -> Activity:
+        """Forget what is out of date."""
+        ids = {id(plateau) for plateau in chain}
+        if moves is not self._moves:
+            self._found.clear()
+        else:
+            self._found = {key: link for key, link in self._found.items() if ids.issuperset(key)}
+        self._kept = list(chain)
+        self._moves = moves
+        return Activity(self.model, chain, self._between)
+
+    def between(self, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves) -> _Link | None:
+        """The link from plateau i to plateau j; None where the cells couldn't see."""
+        key = tuple(id(plateau) for plateau in chain[i : j + 1])
+        if key not in self._found:
+            self._found[key] = _link(self.model, chain, i, j, activity, moves)
+        link = self._found[key]
+        if link is not None and (link.edge.i, link.edge.j) != (i, j):
+            link = self._found[key] = replace(link, edge=replace(link.edge, i=i, j=j))
+        return link
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """An edge with its explanations and how well they go with everything on the way.
+
+    Attributes:
+        ways: rows, moves, and log of prior times density. single: log of the path of any one thing. still: of none.
+        named: log of the sum of the ways, less their paths. best_path: of any of the ways.
+        hands: log price of the plateaus on the way being hands', if something moved, and if nothing did.
+    """
+
+    edge: Edge
+    ways: tuple[tuple[tuple[int, ...], Story, float], ...]
+    single: float
+    still: float
+    named: float
+    best_path: float
+    hands: float
+    hands_still: float
+
+
+def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves) -> _Link | None:
+    edge = _edge(model, chain, i, j, moves)
+    if edge is None:
+        return None
+    single = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))[0]
+    still = activity.path(i, j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
+    ways, named, best_path, several = [], -math.inf, max(single, still), 0
+    for rows, log_density in edge.ranked():
+        if len(rows) > 1:
+            several += 1
+            if several > SEVERAL_MOST:
+                continue
+            path = _log_several(activity, edge, rows, moves)
+        else:
+            path = still if rows == (NOTHING,) else single
+        named = _log_add(named, log_density)
+        best_path = max(best_path, path)
+        ways.append((rows, _moves_of(rows, moves, edge.z), log_density + path))
+    origin = chain[i].level_g
+    forces = [float(np.nansum(plateau.level_g - origin)) for plateau in chain[i + 1 : j]]
+    net = float(edge.z[0])
+    hands = sum(log_hand(p, min(abs(f), abs(f - net))) for p, f in zip(chain[i + 1 : j], forces, strict=True))
+    hands_still = sum(log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True))
+    return _Link(edge, tuple(ways), single, still, named, best_path, hands, hands_still)
+
+
+def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: Activity) -> Reading | None:
     """Explain plateaus ``chain[0]`` (settled) to ``chain[-1]`` (newest). None where the cells couldn't see."""
-    last = len(chain) - 1
+    model, last = links.model, len(chain) - 1
     beams = [_Beam() for _ in chain]
     beams[0].add((), 0.0, 0.0, ())
     lost = -math.inf  # mass of explanations too many to name
     pending: list[tuple[Story, _Path]] = []
+    rests = [log_rest(plateau) for plateau in chain]
     for i in range(last):
         best = beams[i].best()
         if not best:
             continue
-        changes: list[Floats] = []
         for j in range(i + 1, last + 1):
-            edge = _edge(model, chain, i, j, moves)
-            if edge is None:
+            link = links.between(chain, i, j, activity, moves)
+            if link is None:
                 return None
-            rest = log_rest(chain[j]) + _log_hands(chain[i + 1 : j], changes, edge.z)
-            named, surest = -math.inf, -math.inf
-            single = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))[0]
-            for rows, log_density in edge.ranked():
-                named = _log_add(named, log_density)
-                gain = log_density + rest + _log_path(activity, edge, rows, moves, single)
-                surest = max(surest, gain - log_density)
-                story = _moves_of(rows, moves, edge.z)
+            edge, rest = link.edge, rests[j] + link.hands
+            for rows, story, log in link.ways:
                 step = (Step(edge, story, rows),)
                 for prefix, path in best:
-                    beams[j].add(prefix + story, path.log_mass + gain, path.log_best + gain, path.steps + step)
+                    beams[j].add(prefix + story, path.log_mass + log + rest, path.log_best + log + rest, path.steps + step)
             for prefix, path in best:
                 undone = _undo(model, path, edge, moves)
                 if undone is not None:
-                    step, log_density = (undone[0],), undone[1]
-                    gain = rest + log_density + single
+                    gain = rest + undone[1] + link.single
                     story = prefix + undone[0].moves
-                    beams[j].add(story, path.log_mass + gain, path.log_best + gain, path.steps + step)
-            if j == last and edge.evidence - named > 1e-9:
-                unnamed = edge.evidence + math.log(-math.expm1(named - edge.evidence))
-                lost = _log_add(lost, best[0][1].log_mass + surest + unnamed)
-            changes.append(edge.z)
-        still = activity.path(i, last, _NO_MOVES, _NO_MOVES[:, 1:])[0]
-        still += sum(
-            log_hand(plateau, float(z[0])) + log_load(model, z)
-            for plateau, z in zip(chain[last : last + 1], changes[-1:], strict=True)
-        )
-        still += sum(log_hand(plateau, float(z[0])) for plateau, z in zip(chain[i + 1 : last], changes, strict=False))
-        pending += [(story, replace(path, log_mass=path.log_mass + still)) for story, path in best]
+                    beams[j].add(story, path.log_mass + gain, path.log_best + gain, (*path.steps, undone[0]))
+            if j == last and edge.evidence - link.named > 1e-9:
+                unnamed = edge.evidence + math.log(-math.expm1(link.named - edge.evidence))
+                lost = _log_add(lost, best[0][1].log_mass + rest + link.best_path + unnamed)
+            if j == last:
+                hand = log_hand(chain[last], float(edge.z[0])) + log_load(model, edge.z)
+                still = link.still + link.hands_still + hand
+                pending += [(story, replace(path, log_mass=path.log_mass + still)) for story, path in best]
     return _reading(beams[last].best(), pending, lost)
 
 
-def _log_path(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Moves, single: float) -> float:
-    """Log likelihood of what lies between the plateaus; whatever a single thing is, it moves in the same way."""
-    if rows == (NOTHING,):
-        return activity.path(edge.i, edge.j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
-    if len(rows) == 1:
-        return single
+def _log_several(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Moves) -> float:
+    """Log likelihood of what lies between the plateaus if several things moved."""
     log, times_ns = activity.path(edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var))
     for a in range(len(rows)):
         for b in range(a):
@@ -225,14 +288,6 @@ def _edge(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Mo
     top_log, top = np.empty(TOP), np.empty((TOP, 3), np.int64)
     evidence = explain(z, var, gain_var, model.sees, model.edges_mm, moves, top_log, top)
     return Edge(i, j, z, var, gain_var, float(evidence), top_log, top)
-
-
-def _log_hands(skipped: Sequence[Plateau], changes: Sequence[Floats], net: Floats) -> float:
-    """Log price of the plateaus between the two ends of an edge being hands'."""
-    return sum(
-        log_hand(plateau, min(abs(float(z[0])), abs(float(z[0] - net[0]))))
-        for plateau, z in zip(skipped, changes, strict=True)
-    )
 
 
 def _moves_of(rows: tuple[int, ...], moves: Moves, z: Floats) -> Story:

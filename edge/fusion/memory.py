@@ -44,9 +44,11 @@ class Hands:
     """Units out in shoppers' hands, newest last; one for all boards of a node."""
 
     units: list[HandUnit] = field(default_factory=list)
+    version: int = 0  # changes with every change
 
     def take(self, unit: HandUnit) -> None:
         """A unit left a board."""
+        self.version += 1
         self.units.append(unit)
         del self.units[:-HANDS_MOST]
 
@@ -54,6 +56,7 @@ class Hands:
         """A unit of this SKU came back: forget the one that may be it and whose weight fits best, if any is out."""
         may_be = [unit for unit in self.units if any(guess.sku == sku for guess in unit.guesses)]
         if may_be:
+            self.version += 1
             self.units.remove(min(may_be, key=lambda unit: abs(unit.weight_g - grams)))
 
 
@@ -74,13 +77,16 @@ class Contents:
 
     count: npt.NDArray[np.int64]  # [skus, slots]
     strays: list[Stray] = field(default_factory=list)
+    version: int = 0  # changes with every change
 
     def change(self, sku: int, slot: int, quantity: int) -> None:
         """Units put (positive) or taken. More taken than known leaves none: the planogram's count was wrong."""
+        self.version += 1
         self.count[sku, slot] = max(self.count[sku, slot] + quantity, 0)
 
     def put_stray(self, stray: Stray) -> None:
         """Something came that isn't simply one unit more in its own slot."""
+        self.version += 1
         self.strays.append(stray)
         del self.strays[:-STRAYS_MOST]
 
@@ -93,5 +99,6 @@ class Contents:
             and abs(stray.weight_g - grams) < 0.02 * stray.weight_g + 5.0 * (stray.weight_var + 1.0) ** 0.5
         ]
         if fitting:
+            self.version += 1
             self.strays.remove(min(fitting, key=lambda stray: abs(stray.weight_g - grams)))
         return bool(fitting)

@@ -79,9 +79,17 @@ class CandidateMoves:
         self._box_mm = _inset(model) - self._origin
         self._sees_place = model.statics.sees_x or model.statics.sees_y
         self._here = here
+        self._versions = (-1, -1)
+        self._last = self._rows
 
     def at(self, contents: Contents, hands: Hands, now_ns: int) -> Moves:
-        """All candidates at a time. The arrays are reused by the next call."""
+        """All candidates at a time: the very same as last time, unless something has moved since then."""
+        if self._versions != (contents.version, hands.version):
+            self._versions = (contents.version, hands.version)
+            self._last = self._made(contents, hands, now_ns)
+        return self._last
+
+    def _made(self, contents: Contents, hands: Hands, now_ns: int) -> Moves:
         model, rows, n = self._model, self._rows, 0
         if len(model.slot_ids):
             n = _fill(

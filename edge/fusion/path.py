@@ -242,6 +242,10 @@ def follow(
         for m in range(k):
             if s >> m & 1:
                 levels[s] += moved[m]
+    densest = -math.log(20.0)  # no hand's density is greater: not worth looking at where that isn't enough
+    for axis in (1, 2):
+        if noise[axis] > 0.0:
+            densest -= math.log(noise[axis])
     untouched = np.full((modes, max(k, 1)), LOG_UNTOUCHED)
     for m in range(k):
         untouched[1 + m, m] = 0.0
@@ -289,14 +293,16 @@ def follow(
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    entered = came + line[_PRIOR] + w * _log_line(r, before, False, line, noise)
-                    if stayed > came - PRUNED:
-                        stayed += w * _log_line(r, before, True, line, noise)
+                    stayed = stayed + w * _log_line(r, before, True, line, noise) if stayed > came - PRUNED else -1e18
+                    entered = came + line[_PRIOR] + w * densest
+                    if entered > stayed:
+                        entered += w * (_log_line(r, before, False, line, noise) - densest)
                 else:
                     pair = pairs[mode - 1 - singles]
-                    entered = came + log_pair + w * _log_both(r, before, False, pair, noise)
-                    if stayed > came - PRUNED:
-                        stayed += w * _log_both(r, before, True, pair, noise)
+                    stayed = stayed + w * _log_both(r, before, True, pair, noise) if stayed > came - PRUNED else -1e18
+                    entered = came + log_pair + w * densest
+                    if entered > stayed:
+                        entered += w * (_log_both(r, before, False, pair, noise) - densest)
                 if stayed >= entered:
                     new[s, mode], back[t, s, mode] = stayed, stayed_from
                 else:
