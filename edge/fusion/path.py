@@ -43,8 +43,10 @@ STEADY_SHARE, STEADY_G, STEADY_OF_FORCE = 0.6, 2.0, 0.05  # from batch to batch:
 MOVING_G, MOVING_OF_FORCE = 60.0, 0.3  # ... or it moves
 WANDER_MM = 2.0  # of a hand's place from batch to batch
 LEAN_SD_MM = 12.0
+AT_PLACE_FREEDOM = 8.0  # of where a hand comes to: it comes there, or elsewhere, which is another mode
 LINES_APART_MM = 30.0  # two hands nearer to each other can't be told apart
 PRUNED = 40.0  # states so much less likely than the best aren't followed
+ELSEWHERE_MM = 150.0  # how far off a line a load anywhere is
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
 
 _LOG_NEAR = math.log(0.5 * NEAR_SHARE)
@@ -54,6 +56,12 @@ _LOG_MOVING = math.log(0.5 * (1.0 - STEADY_SHARE))
 _T1, _T2, _T3 = (
     math.lgamma(0.5 * (FREEDOM + n)) - math.lgamma(0.5 * FREEDOM) - 0.5 * n * math.log(FREEDOM * math.pi)
     for n in (1.0, 2.0, 3.0)
+)
+_P1, _P2 = (
+    math.lgamma(0.5 * (AT_PLACE_FREEDOM + n))
+    - math.lgamma(0.5 * AT_PLACE_FREEDOM)
+    - 0.5 * n * math.log(AT_PLACE_FREEDOM * math.pi)
+    for n in (1.0, 2.0)
 )
 
 # Columns of a line: place, its sd, weight of what the hand moves, log of the mode's prior, what may be lifted there.
@@ -94,12 +102,10 @@ def _log_lift(f: float, lifts_g: float) -> float:
 
 
 @njit(cache=True)
-def _log_line(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Floats) -> float:
-    """Density of a batch under one hand on a line; where the hand ``goes_on``, given the batch ``before``."""
+def _log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Floats) -> float:
+    """Density of the moments of a force ``r[0]`` on a line; where the hand ``goes_on``, given the batch ``before``."""
     f, f0 = r[0], before[0]
-    density = _log_force_step(f - f0, abs(f0)) if goes_on else _log_force(f, line[_GRAMS])
-    density += _log_lift(f, line[_LIFTS])
-    square, scale = 0.0, 1.0
+    square, scale, axes = 0.0, 1.0, 0
     for axis in (1, 2):
         if noise[axis] <= 0.0:
             continue
@@ -112,11 +118,27 @@ def _log_line(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Flo
         var = noise_var + f * f * place_var
         square += (r[axis] - f * place) ** 2 / var
         scale *= var
-    if noise[1] > 0.0 and noise[2] > 0.0:
-        return density + _T2 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 2.0) * math.log(1.0 + square / FREEDOM)
-    if noise[1] > 0.0 or noise[2] > 0.0:
-        return density + _T1 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 1.0) * math.log(1.0 + square / FREEDOM)
-    return density
+        axes += 1
+    if axes == 0:
+        return 0.0
+    freedom, constant = (FREEDOM, _T2 if axes == 2 else _T1) if goes_on else (AT_PLACE_FREEDOM, _P2 if axes == 2 else _P1)
+    return constant - 0.5 * math.log(scale) - 0.5 * (freedom + axes) * math.log(1.0 + square / freedom)
+
+
+@njit(cache=True)
+def _log_stays(r: Floats, before: Floats, line: Floats, noise: Floats) -> float:
+    """Density of a batch under a hand that goes on from the batch before."""
+    step = _log_force_step(r[0] - before[0], abs(before[0]))
+    return step + _log_lift(r[0], line[_LIFTS]) + _log_place(r, before, True, line, noise)
+
+
+@njit(cache=True)
+def _log_enters(r: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
+    """The same for a hand that comes. It comes to its place once, so that where it comes to has all its weight."""
+    place = _log_place(r, r, False, line, noise)
+    elsewhere = _log_place(r, r, False, anywhere, noise)
+    force = _log_force(r[0], line[_GRAMS]) + _log_lift(r[0], line[_LIFTS])
+    return weight * (force + place) + (1.0 - weight) * (place - elsewhere)
 
 
 @njit(cache=True)
@@ -185,27 +207,33 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
 
 
 @njit(cache=True)
-def _log_both(r: Floats, before: Floats, goes_on: bool, pair: Floats, noise: Floats) -> float:
-    """Density of a batch under two hands, each on its own line."""
+def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Floats, noise: Floats) -> float:
+    """Density of a batch under two hands, each on its own line, as `_log_stays` and `_log_enters` for one."""
     fa = r[0] * pair[0] + r[1] * pair[1] + r[2] * pair[2]
     fb = r[0] * pair[3] + r[1] * pair[4] + r[2] * pair[5]
     off = r[0] * pair[6] + r[1] * pair[7] + r[2] * pair[8]
-    var = noise[0] ** 2
+    density = _log_lift(fa, pair[18]) + _log_lift(fb, pair[19]) - pair[9] - math.log(LEVER_MM)
+    var, normal = noise[0] ** 2, 0.0
     if goes_on:
         fa0 = before[0] * pair[0] + before[1] * pair[1] + before[2] * pair[2]
         fb0 = before[0] * pair[3] + before[1] * pair[4] + before[2] * pair[5]
         off -= before[0] * pair[6] + before[1] * pair[7] + before[2] * pair[8]
         around = max(abs(fa0), abs(fb0))
-        density = _log_force_step(fa - fa0, around) + _log_force_step(fb - fb0, around)
+        density += _log_force_step(fa - fa0, around) + _log_force_step(fb - fb0, around)
         var += (fa - fa0) ** 2 * pair[12] + (fb - fb0) ** 2 * pair[13] + fa * fa * pair[14] + fb * fb * pair[15]
+        freedom = FREEDOM
     else:
-        density = _log_force(fa, pair[10]) + _log_force(fb, pair[11])
+        density += _log_force(fa, pair[10]) + _log_force(fb, pair[11])
+        far = var + ELSEWHERE_MM**2 / LEVER_MM**2 * (fa * fa + fb * fb)
         var += fa * fa * pair[12] + fb * fb * pair[13]
-    density += _log_lift(fa, pair[18]) + _log_lift(fb, pair[19]) - pair[9] - math.log(LEVER_MM)
+        freedom = AT_PLACE_FREEDOM
+        if noise[2] > 0.0:
+            normal -= 0.5 * math.log(var / far)
+            normal += 0.5 * (freedom + 1.0) * math.log((1.0 + off * off / (far * freedom)) / (1.0 + off * off / (var * freedom)))
     if noise[2] > 0.0:
-        density += _T1 - math.log(LEVER_MM) - 0.5 * math.log(var)
-        density -= 0.5 * (FREEDOM + 1.0) * math.log(1.0 + off * off / (var * FREEDOM))
-    return density
+        density += (_T1 if goes_on else _P1) - math.log(LEVER_MM) - 0.5 * math.log(var)
+        density -= 0.5 * (freedom + 1.0) * math.log(1.0 + off * off / (var * freedom))
+    return weight * density + (1.0 - weight) * normal
 
 
 @njit(cache=True)
@@ -242,10 +270,6 @@ def follow(
         for m in range(k):
             if s >> m & 1:
                 levels[s] += moved[m]
-    densest = -math.log(20.0)  # no hand's density is greater: not worth looking at where that isn't enough
-    for axis in (1, 2):
-        if noise[axis] > 0.0:
-            densest -= math.log(noise[axis])
     untouched = np.full((modes, max(k, 1)), LOG_UNTOUCHED)
     for m in range(k):
         untouched[1 + m, m] = 0.0
@@ -293,16 +317,16 @@ def follow(
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    stayed = stayed + w * _log_line(r, before, True, line, noise) if stayed > came - PRUNED else -1e18
-                    entered = came + line[_PRIOR] + w * densest
+                    stayed = stayed + w * _log_stays(r, before, line, noise) if stayed > came - PRUNED else -1e18
+                    entered = came + line[_PRIOR]
                     if entered > stayed:
-                        entered += w * (_log_line(r, before, False, line, noise) - densest)
+                        entered += _log_enters(r, w, line, lines[singles - 1], noise)
                 else:
                     pair = pairs[mode - 1 - singles]
-                    stayed = stayed + w * _log_both(r, before, True, pair, noise) if stayed > came - PRUNED else -1e18
-                    entered = came + log_pair + w * densest
+                    stayed = stayed + _log_both(r, before, True, w, pair, noise) if stayed > came - PRUNED else -1e18
+                    entered = came + log_pair
                     if entered > stayed:
-                        entered += w * (_log_both(r, before, False, pair, noise) - densest)
+                        entered += _log_both(r, before, False, w, pair, noise)
                 if stayed >= entered:
                     new[s, mode], back[t, s, mode] = stayed, stayed_from
                 else:
