@@ -9,7 +9,7 @@ help:
 	@echo "make demo    watch shelf events being found, live, on a simulated board (no hardware)"
 	@echo "make test    format, lint, types and tests"
 	@echo "make lint    format, lint and types"
-	@echo "make bench   how fast a long trace replays"
+	@echo "make bench   sensing quality, peers, speed and cost (some 15 minutes); pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
 
@@ -24,7 +24,7 @@ lint: .venv/.dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-bench: .venv/.demo
+bench: .venv/.bench
 	@$(PYTHON) -m hil.bench
 
 venv: .venv/.demo
@@ -38,10 +38,15 @@ clean:
 	@$(PIP_INSTALL) '.[plot]'
 	@touch $@
 
+.venv/.bench: pyproject.toml | .venv/.made
+	@echo "Installing shelfedge and what its benchmark needs into .venv (a minute or two, once) ..."
+	@$(PIP_INSTALL) '.[bench]'
+	@touch $@ .venv/.demo
+
 .venv/.dev: pyproject.toml | .venv/.made
 	@echo "Installing shelfedge and what its tests need into .venv (a minute or two, once) ..."
 	@$(PIP_INSTALL) '.[dev]'
-	@touch $@ .venv/.demo
+	@touch $@ .venv/.demo .venv/.bench
 
 # The first Python that is new enough and can make a venv; failing that, one that is new enough, after installing
 # python3-venv (Debian and Raspberry Pi OS ship it apart). A candidate is run, not only looked for: it may be a shim.

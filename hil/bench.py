@@ -27,7 +27,7 @@ from hil.figures import pooled
 from hil.inventory import InventoryJob, run_inventory
 from hil.layouts import corner_boards
 from hil.reliability import draw_reliability, reliability_of
-from hil.results import HARD, NOTHING, Results
+from hil.results import ALL_BUT_HARD, HARD, NOTHING, Results
 from hil.run_family import SceneJob, by_family, run_jobs, run_scene
 from hil.trade_off import draw_trade_off, point_at, trade_off
 
@@ -141,8 +141,8 @@ def _quality(found: Results, options: argparse.Namespace, console: Console) -> N
     found.defaults["all families"] = point_at(_events(everything), REVIEW_BELOW)
     easier = [facts for facts in everything if facts.family not in HARD]
     if 0 < len(easier) < len(everything):
-        found.curves["without two at once and near-equal"] = trade_off(easier)
-        found.defaults["without two at once and near-equal"] = point_at(_events(easier), REVIEW_BELOW)
+        found.curves[ALL_BUT_HARD] = trade_off(easier)
+        found.defaults[ALL_BUT_HARD] = point_at(_events(easier), REVIEW_BELOW)
 
 
 def _layouts(found: Results, options: argparse.Namespace, console: Console) -> None:

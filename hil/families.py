@@ -48,7 +48,8 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family("calm", "picks and puts 3-5 s apart"),
-        Family("busy", "2 s apart"),
+        Family("busy", "busy: 2 s apart, one pair of hands"),
+        Family("overlapping", "busy, hands overlapping: 2 s apart, whoever is still there"),
         Family("grabs", "2-3 units at once, 60 %"),
         Family("near-equal", "near-equal weights: a real candy gondola", needs_recordings=True),
         Family("heavy", "heavy goods: a real cleaning gondola", needs_recordings=True),
@@ -67,13 +68,17 @@ FAMILIES: dict[str, Family] = {
         Family("everything", "everything at once"),
     )
 }
+ADDED_LATER = ("overlapping",)  # their seeds come after those of all others, which stay what they were
 
 
 @dataclass(frozen=True)
 class Case:
-    """One scene: what the node is told (`setup`, calibrated), what it sees (`blocks`) and what was true (`labels`).
+    """One scene: what the node is told (`setup`, calibrated), what it sees (`blocks`) and what was true (the rest).
 
-    ``blocks`` holds, for each 10 s, a block per board; it can be gone through any number of times.
+    Attributes:
+        blocks: for each 10 s, a block per board; can be gone through any number of times.
+        grams: of each label, by how much the board's weight really changed; negative when taken.
+        disturbances: board, begin and end in seconds of what acted on it and moved nothing; see `Disturbance`.
     """
 
     family: str
@@ -83,6 +88,8 @@ class Case:
     labels: tuple[Label, ...]
     duration_s: float
     blocks: Iterable[list[SampleBlock]]
+    grams: tuple[float, ...] = ()
+    disturbances: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,8 @@ def case_seed(family: str, split: str, seed_index: int) -> int:
         raise ValueError(f"split must be one of {', '.join(FIRST_SEED)}, got {split}")
     if not 0 <= seed_index < 100:
         raise ValueError(f"seed_index must be 0 to 99, got {seed_index}")
-    return FIRST_SEED[split] + 100 * list(FAMILIES).index(family) + seed_index
+    order = (*(name for name in FAMILIES if name not in ADDED_LATER), *ADDED_LATER)
+    return FIRST_SEED[split] + 100 * order.index(family) + seed_index
 
 
 def make_case(family: str, layout: str, split: str, seed_index: int, minutes: float = 5.0) -> Case:
@@ -137,15 +145,20 @@ def make_case(family: str, layout: str, split: str, seed_index: int, minutes: fl
     recipe = Recipe(setup, items, rig, scene_of(family, seed, duration_s), seed, duration_s)
     calibrated = dataclasses.replace(setup, calibration=rig.calibration)
     blocks: Iterable[list[SampleBlock]] = list(recipe) if minutes <= KEPT_MINUTES else recipe
-    return Case(family, layout, seed, calibrated, _labels(family, recipe), duration_s, blocks)
-
-
-def _labels(family: str, recipe: Recipe) -> tuple[Label, ...]:
-    if family == "nothing":
-        return ()
-    stage = recipe.stage()
-    stage.play(recipe.duration_s)
-    return tuple(label for label in labels_of(stage.movements) if label.end_s < recipe.duration_s)
+    played = recipe.stage()
+    played.play(duration_s)
+    movements = [movement for movement in played.movements if movement.end_s < duration_s]
+    return Case(
+        family,
+        layout,
+        seed,
+        calibrated,
+        labels_of(movements),
+        duration_s,
+        blocks,
+        tuple(movement.grams for movement in movements),
+        tuple((each.board, each.start_s, each.end_s) for each in played.disturbances),
+    )
 
 
 def _shelf(

@@ -14,8 +14,9 @@ from hil.speed import LongReplay, Speed
 from hil.start_up import StartUp
 from hil.trade_off import Point
 
-HARD = ("two-at-once", "near-equal")  # the families with a review target of their own
-CALM_TO_GRABS = ("calm", "busy", "grabs")
+HARD = ("two-at-once", "overlapping", "near-equal")  # with a review target of their own: hands together, like weights
+CALM_TO_GRABS = ("calm", "busy", "grabs")  # one pair of hands; overlapping ones would not be calm
+ALL_BUT_HARD, ONLY_HARD = "all but two at once, overlapping and near-equal", "those three"
 NOTHING, EVERYTHING = "nothing", "everything"
 
 
@@ -58,8 +59,8 @@ class Results:
         """The families added up in the ways that the targets speak of; empty sums are left out."""
         groups = {
             "all families": self.all_scenes(),
-            "all but two at once and near-equal": self._without(HARD),
-            "those two": self._of(HARD),
+            ALL_BUT_HARD: self._without(HARD),
+            ONLY_HARD: self._of(HARD),
             "calm to grabs": self._of(CALM_TO_GRABS),
         }
         return {name: pooled(cases) for name, cases in groups.items() if cases}

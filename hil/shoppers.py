@@ -15,6 +15,7 @@ RECORDED_SCALE = (0.5, 1.5)
 # Wishes beyond picks and puts 3-5 s apart by one pair of hands, with footsteps, bursts of vibration and a few leans.
 WISHES: dict[str, dict[str, Any]] = {
     "busy": {"gap_s": (1.8, 2.2)},
+    "overlapping": {"gap_s": (1.8, 2.2), "after_s": None},
     "grabs": {"grab_share": 0.6, "put_grab_share": 0.6},
     "two-at-once": {"second_hand_share": 0.6},
     "leans": {"leans_per_minute": 6.0},

@@ -129,6 +129,19 @@ Action = Pick | Put | Restock | Lean | Footsteps | Vibration | Shaken | ForeignP
 
 
 @dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Something that acted on a board and moved nothing: a lean or bump, footsteps, a burst of vibration.
+
+    Attributes:
+        end_s: when a lean lets go; of steps and bursts, when the last shock comes. Ringing down is the board's.
+    """
+
+    board: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """The truth about one action: what moved, and from first to last contact of the hand with the shelf.
 

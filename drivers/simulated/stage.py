@@ -12,6 +12,7 @@ from drivers.simulated import hands
 from drivers.simulated.forces import Force, Shake, Shock
 from drivers.simulated.scene import (
     Action,
+    Disturbance,
     Footsteps,
     ForeignPut,
     ForeignTake,
@@ -46,6 +47,8 @@ class Stage:
     Attributes:
         world: what lies where at the end of what has been played.
         movements: truth in order of start, complete up to what has been played.
+        disturbances: the same of what moved nothing. Neither recorded shaking, which goes on all the time, nor what a
+            board feels of its neighbours being handled.
         settled_g: board to (x_mm, y_mm, grams) of each unit that lay there at the beginning.
 
     Args:
@@ -63,6 +66,7 @@ class Stage:
     ) -> None:
         self.world = world
         self.movements: list[Movement] = []
+        self.disturbances: list[Disturbance] = []
         self._only = only
         self._manner = manner
         self._forces: dict[str, list[Force]] = {board: [] for board in world.boards}
@@ -128,11 +132,13 @@ class Stage:
             case Lean():
                 forces, knocks = hands.lean(*self._size(action.board), action, self._rng, self._manner)
                 self._add(action.board, forces, knocks)
+                self._disturbed(action.board, action.at_s, max(force.end_s for force in forces))
             case Footsteps():
                 self._footsteps(action)
             case Vibration():
                 for board in self.world.boards if action.board is None else (action.board,):
-                    self._burst(board, action.at_s, action.lasts_s, action.rms_g)
+                    last_s = self._burst(board, action.at_s, action.lasts_s, action.rms_g)
+                    self._disturbed(board, action.at_s, last_s)
             case Shaken():
                 self._size(action.board)
                 self._add(action.board, [], [action.shake])
@@ -198,6 +204,9 @@ class Stage:
             self._forces[board].extend(forces)
             self._shakes[board].extend(shakes)
 
+    def _disturbed(self, board: str, start_s: float, end_s: float) -> None:
+        self.disturbances.append(Disturbance(board, start_s, end_s))
+
     def _restocked(self, action: Restock) -> Iterator[Put]:
         at_s = action.at_s
         for _ in range(action.quantity):
@@ -207,24 +216,34 @@ class Stage:
 
     def _footsteps(self, action: Footsteps) -> None:
         peak = action.peak_g if action.peak_g is not None else _log_uniform(self._rng, STEP_G)
-        at_s = action.at_s
+        at_s = last_s = action.at_s
         for _ in range(action.steps):
+            last_s = at_s
             hz, decay_s = float(self._rng.uniform(*STEP_HZ)), float(self._rng.uniform(0.05, 0.2))
             for board in self.world.boards:
                 self._shock(board, at_s, peak * float(self._rng.uniform(0.4, 1.0)), hz, decay_s)
             at_s += float(self._rng.uniform(*STEP_APART_S))
+        for board in self.world.boards:
+            self._disturbed(board, action.at_s, last_s)
 
-    def _burst(self, board: str, at_s: float, lasts_s: float | None, rms_g: float | None) -> None:
-        """A train of shocks with heavy-tailed peaks. ``rms² = shocks per second · peak² · decay / 4``."""
+    def _burst(self, board: str, at_s: float, lasts_s: float | None, rms_g: float | None) -> float:
+        """A train of shocks with heavy-tailed peaks; when the last of them comes.
+
+        ``rms² = shocks per second · peak² · decay / 4``.
+        """
         lasts = lasts_s if lasts_s is not None else _log_uniform(self._rng, BURST_S)
         rms = rms_g if rms_g is not None else _log_uniform(self._rng, BURST_RMS_G)
         hz, decay_s = float(self._rng.uniform(*BURST_HZ)), float(self._rng.uniform(0.15, 0.5))
         count = max(1, int(self._rng.poisson(BURST_SHOCKS_PER_S * lasts)))
         typical = 2.0 * rms / np.sqrt(count / lasts * decay_s)
+        last_s = at_s
         for _ in range(count):
             peak = typical * float(np.clip(self._rng.standard_t(4), -5, 5)) / np.sqrt(2.0)  # t(4) has variance 2
             shock_hz = hz * float(self._rng.uniform(0.97, 1.03))
-            self._shock(board, at_s + float(self._rng.uniform(0, lasts)), peak, shock_hz, decay_s)
+            begin_s = at_s + float(self._rng.uniform(0, lasts))
+            self._shock(board, begin_s, peak, shock_hz, decay_s)
+            last_s = max(last_s, begin_s)
+        return last_s
 
     def _shock(self, board: str, at_s: float, peak_g: float, hz: float, decay_s: float) -> None:
         width, depth = self._size(board)

@@ -65,8 +65,8 @@ _P1, _P2 = (
 )
 
 # Columns of a line: place, its sd, weight of what the hand moves, log of the mode's prior, what may be lifted there.
-_X, _Y, _X_SD, _Y_SD, _GRAMS, _PRIOR, _LIFTS = range(7)
-_PAIR_COLUMNS = 20
+_X, _Y, _X_SD, _Y_SD, _GRAMS, _PRIOR, _LIFTS, _READ_OFF = range(8)
+_PAIR_COLUMNS = 21
 
 
 @njit(cache=True)
@@ -135,8 +135,9 @@ def _log_stays(r: Floats, before: Floats, line: Floats, noise: Floats) -> float:
 @njit(cache=True)
 def _log_enters(r: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
     """The same for a hand that comes. It comes to its place once, so that where it comes to has all its weight."""
-    place = _log_place(r, r, False, line, noise)
     elsewhere = _log_place(r, r, False, anywhere, noise)
+    # An arm's place was read off this very activity: that it comes there is no evidence.
+    place = elsewhere if line[_READ_OFF] > 0.0 else _log_place(r, r, False, line, noise)
     force = _log_force(r[0], line[_GRAMS]) + _log_lift(r[0], line[_LIFTS])
     return weight * (force + place) + (1.0 - weight) * (place - elsewhere)
 
@@ -145,18 +146,18 @@ def _log_enters(r: Floats, weight: float, line: Floats, anywhere: Floats, noise:
 def _lines(moved: Floats, place_sd: Floats, leans: Floats, edges_mm: Floats) -> Floats:
     """A row for each movement, each lean, and for a load anywhere."""
     k, n = moved.shape[0], leans.shape[0]
-    lines = np.empty((k + n + 1, 7))
+    lines = np.empty((k + n + 1, 8))
     log_at = math.log(AT_ITEM / max(k, 1))
     for m in range(k):
         grams = abs(moved[m, 0]) + 20.0
         lines[m, :2] = moved[m, 1:] / moved[m, 0]
         lines[m, 2:4] = place_sd[m]
-        lines[m, 4:] = grams, log_at, LIFTED_SHARE * abs(moved[m, 0]) + LIFTED_G
+        lines[m, 4:] = grams, log_at, LIFTED_SHARE * abs(moved[m, 0]) + LIFTED_G, 0.0
     for lean in range(n):
-        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n), LIFTED_G
+        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n), LIFTED_G, 1.0
     width, depth = edges_mm[1] - edges_mm[0], edges_mm[3] - edges_mm[2]
     middle_x, middle_y = 0.5 * (edges_mm[0] + edges_mm[1]), 0.5 * (edges_mm[2] + edges_mm[3])
-    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING), LIFTED_G
+    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING), LIFTED_G, 1.0
     return lines
 
 
@@ -167,7 +168,8 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
     Columns: the dual vectors that give the two forces, [0:3] and [3:6]; the unit normal of the plane of the two lines
     [6:9]; log of the area that two grams span in it [9]; weights of what the hands move [10:12]; variances of the
     normal component per gram squared of the two forces [12:14], and of their wandering [14:16];
-    which lines they are [16:18], and what may be lifted there [18:20].
+    which lines they are [16:18], and what may be lifted there [18:20]; and whether the second was
+    read off the activity [20].
     """
     n = lines.shape[0] - 1
     table = np.empty((n * n, _PAIR_COLUMNS))
@@ -201,6 +203,7 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
             row[12] = nx * lines[a, _X_SD] ** 2 + ny * lines[a, _Y_SD] ** 2
             row[13] = nx * lines[b, _X_SD] ** 2 + ny * lines[b, _Y_SD] ** 2
             row[14] = row[15] = (nx + ny) * WANDER_MM**2
+            row[20] = lines[b, _READ_OFF]
             row[16], row[17], row[18], row[19] = a, b, lines[a, _LIFTS], lines[b, _LIFTS]
             found += 1
     return table[:found]
@@ -227,7 +230,7 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
         far = var + ELSEWHERE_MM**2 / LEVER_MM**2 * (fa * fa + fb * fb)
         var += fa * fa * pair[12] + fb * fb * pair[13]
         freedom = AT_PLACE_FREEDOM
-        if noise[2] > 0.0:
+        if noise[2] > 0.0 and pair[20] <= 0.0:
             normal -= 0.5 * math.log(var / far)
             normal += 0.5 * (freedom + 1.0) * math.log((1.0 + off * off / (far * freedom)) / (1.0 + off * off / (var * freedom)))
     if noise[2] > 0.0:
