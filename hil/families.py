@@ -48,8 +48,8 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family("calm", "picks and puts 3-5 s apart"),
-        Family("busy", "busy: 2 s apart, one pair of hands"),
-        Family("overlapping", "busy, hands overlapping: 2 s apart, whoever is still there"),
+        Family("busy", "2 s apart, one pair of hands"),
+        Family("overlapping", "busy, hands overlapping (2 s apart)"),
         Family("grabs", "2-3 units at once, 60 %"),
         Family("near-equal", "near-equal weights: a real candy gondola", needs_recordings=True),
         Family("heavy", "heavy goods: a real cleaning gondola", needs_recordings=True),

@@ -14,9 +14,10 @@ from hil.speed import LongReplay, Speed
 from hil.start_up import StartUp
 from hil.trade_off import Point
 
-HARD = ("two-at-once", "overlapping", "near-equal")  # with a review target of their own: hands together, like weights
-CALM_TO_GRABS = ("calm", "busy", "grabs")  # one pair of hands; overlapping ones would not be calm
-ALL_BUT_HARD, ONLY_HARD = "all but two at once, overlapping and near-equal", "those three"
+HARD = ("two-at-once", "overlapping", "near-equal")  # these have a review target of their own
+CALM_TO_GRABS = ("calm", "busy", "grabs")  # one pair of hands
+ONLY_HARD = "two at once, overlapping and near-equal"
+ALL_BUT_HARD = f"all but {ONLY_HARD}"
 NOTHING, EVERYTHING = "nothing", "everything"
 
 
@@ -61,7 +62,7 @@ class Results:
             "all families": self.all_scenes(),
             ALL_BUT_HARD: self._without(HARD),
             ONLY_HARD: self._of(HARD),
-            "calm to grabs": self._of(CALM_TO_GRABS),
+            "calm to grabs, without overlapping": self._of(CALM_TO_GRABS),
         }
         return {name: pooled(cases) for name, cases in groups.items() if cases}
 

@@ -42,8 +42,8 @@ def _quality(found: Results) -> list[Target]:
     else:
         rows.append(_not_measured(name, wanted))
     for name, group, limit in (
-        ("sent to review, all families but two at once (overlapping counts as that) and near-equal", ALL_BUT_HARD, 0.01),
-        ("sent to review, those: two at once, overlapping, near-equal", ONLY_HARD, 0.05),
+        ("sent to review, all families but two at once (and overlapping) and near-equal", ALL_BUT_HARD, 0.01),
+        ("sent to review, those two (and overlapping)", ONLY_HARD, 0.05),
     ):
         wanted, total = f"<= {100 * limit:.0f} %", totals.get(group)
         if total and total.event_units and (group != ONLY_HARD or all(by_family.get(part) for part in HARD)):
@@ -52,7 +52,7 @@ def _quality(found: Results) -> list[Target]:
         else:
             rows.append(_not_measured(name, wanted))
     for name, families, limit in (
-        ("unit recall before review, calm to grabs (busy: one pair of hands)", CALM_TO_GRABS, 0.995),
+        ("unit recall before review, calm to grabs (without overlapping)", CALM_TO_GRABS, 0.995),
         ("unit recall before review, everything at once", (EVERYTHING,), 0.97),
     ):
         cases = [facts for family in families for facts in by_family.get(family, [])]

@@ -46,7 +46,7 @@ class Stretch:
     times_ns: Ints  # [n + 1]
     weight: Floats  # [n]
     leans: Floats
-    noise: Floats
+    noise: Floats  # [n, 3, 3]
 
 
 class Activity:
@@ -88,7 +88,7 @@ class Activity:
         joined = np.concatenate(z) - every @ np.nan_to_num(chain[i].level_g)
         at = np.append(np.concatenate(times), self._gap(j - 1).end_ns)
         change = every @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
-        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i]))
+        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i], joined))
 
     def _gap(self, k: int) -> Gap:
         found = self._gaps.get(k)
@@ -104,12 +104,25 @@ class Activity:
             found = self._gaps[k] = Gap(z, times, end)
         return found
 
-    def _noise(self, before: Plateau) -> Floats:
-        """Scale of what a batch may be off its level while nothing touches the board: noise, and a plate that rings."""
+    def _noise(self, before: Plateau, z: Floats) -> Floats:
+        """Covariance [n, 3, 3] of what a batch may be off: noise, and a plate that rings.
+
+        A plate rings from batch to batch, hands don't: what is left of a batch less its neighbours' mean, squared and
+        averaged over five batches, is three times (between white noise's 1.5 and a zigzag's 4) the variance.
+        """
         edges = self._model.edges_mm
         weight = (RING_G**2 + 2.0 * before.sum_var * before.batches) ** 0.5
         extents = np.array([1.0, 0.25 * (edges[1] - edges[0]), 0.25 * (edges[3] - edges[2])])
-        return np.where(self._model.sees, weight * extents, 0.0)
+        noise = np.zeros((len(z), 3, 3)) + np.diag((weight * extents) ** 2)
+        if len(z) > 2:
+            rough = z[1:-1] - 0.5 * (z[:-2] + z[2:])
+            squares = np.zeros((len(z), 3, 3))
+            squares[1:-1] = rough[:, :, None] * rough[:, None, :]
+            squares[0], squares[-1] = squares[1], squares[-2]
+            sums = np.concatenate([np.zeros((1, 3, 3)), np.cumsum(squares, axis=0)])
+            first, last = np.maximum(np.arange(len(z)) - 2, 0), np.minimum(np.arange(len(z)) + 3, len(z))
+            noise += (sums[last] - sums[first]) / (3.0 * (last - first)[:, None, None])
+        return np.where(self._model.sees[:, None] & self._model.sees, noise, 0.0)
 
 
 def _leans(z: Floats, change: Floats) -> Floats:

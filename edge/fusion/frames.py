@@ -1,7 +1,7 @@
 """Samples to batches: each cell's samples on its own clock become values on one common grid of time.
 
 First a *frame* per nominal period: every cell interpolated linearly between its own neighbouring samples. Then a
-*batch* per 50 ms: the mean of the frames around its middle under a Hann window of three times that length, which leaves
+*batch* per 50 ms: the mean of the frames around its middle under a Hann window of four times that length, which leaves
 little of a plate's ringing at 10 Hz and above. Grid times are multiples of the period, so they don't depend on where a
 recording, or a block, begins. A frame is ready when every working cell has a sample behind it; a cell that has been
 silent for longer than `LOST_INTERVALS` of its own intervals is left out (NaN) and doesn't hold up the others.
@@ -31,7 +31,7 @@ from edge.fusion.clean import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-WINDOW_NS = 150_000_000
+WINDOW_NS = 200_000_000
 RING = 4096  # frames (a power of two) between the fastest cell and the slowest one; 2 s at 1000 Hz fit
 LOST_INTERVALS = 3.5
 LOST_MAX_NS = 2_000_000_000

@@ -71,13 +71,13 @@ _PAIR_COLUMNS = 21
 
 @njit(cache=True)
 def _log_rest(r: Floats, noise: Floats) -> float:
-    """Student t about the level. ``noise``: [3] scale, 0 along an axis that the board doesn't see."""
+    """Student t about the level. ``noise``: [3, 3] covariance, 0 along an axis that the board doesn't see."""
     square, scale = 0.0, 1.0
     for axis in range(3):
-        if noise[axis] > 0.0:
-            square += (r[axis] / noise[axis]) ** 2
-            scale *= noise[axis]
-    return _T3 - math.log(scale) - 0.5 * (FREEDOM + 3.0) * math.log(1.0 + square / FREEDOM)
+        if noise[axis, axis] > 0.0:
+            square += r[axis] ** 2 / noise[axis, axis]
+            scale *= noise[axis, axis]
+    return _T3 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 3.0) * math.log(1.0 + square / FREEDOM)
 
 
 @njit(cache=True)
@@ -107,9 +107,10 @@ def _log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Fl
     f, f0 = r[0], before[0]
     square, scale, axes = 0.0, 1.0, 0
     for axis in (1, 2):
-        if noise[axis] <= 0.0:
+        if noise[axis, axis] <= 0.0:
             continue
-        place, place_var, noise_var = line[_X + axis - 1], line[_X_SD + axis - 1] ** 2, noise[axis] ** 2
+        place, place_var = line[_X + axis - 1], line[_X_SD + axis - 1] ** 2
+        noise_var = max(noise[axis, axis] - 2.0 * place * noise[0, axis] + place * place * noise[0, 0], 1.0)
         if goes_on:  # the place as the batch before tells it
             known = f0 * f0 * place_var / (noise_var + f0 * f0 * place_var)
             if f0 != 0.0:
@@ -175,9 +176,9 @@ def _pairs(lines: Floats, k: int, noise: Floats) -> Floats:
     table = np.empty((n * n, _PAIR_COLUMNS))
     p, q, normal = np.ones(3), np.ones(3), np.empty(3)
     found = 0
-    if noise[1] <= 0.0:
+    if noise[1, 1] <= 0.0:
         return table[:0]
-    sees_y = noise[2] > 0.0
+    sees_y = noise[2, 2] > 0.0
     for a in range(k):
         for b in range(a + 1, n):
             p[1], q[1] = lines[a, _X] / LEVER_MM, lines[b, _X] / LEVER_MM
@@ -216,7 +217,10 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
     fb = r[0] * pair[3] + r[1] * pair[4] + r[2] * pair[5]
     off = r[0] * pair[6] + r[1] * pair[7] + r[2] * pair[8]
     density = _log_lift(fa, pair[18]) + _log_lift(fb, pair[19]) - pair[9] - math.log(LEVER_MM)
-    var, normal = noise[0] ** 2, 0.0
+    nw, nx, ny = pair[6], pair[7], pair[8]
+    var, normal = nw * nw * noise[0, 0] + nx * nx * noise[1, 1] + ny * ny * noise[2, 2], 0.0
+    var += 2.0 * (nw * nx * noise[0, 1] + nw * ny * noise[0, 2] + nx * ny * noise[1, 2])
+    sees_y = noise[2, 2] > 0.0
     if goes_on:
         fa0 = before[0] * pair[0] + before[1] * pair[1] + before[2] * pair[2]
         fb0 = before[0] * pair[3] + before[1] * pair[4] + before[2] * pair[5]
@@ -230,10 +234,10 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
         far = var + ELSEWHERE_MM**2 / LEVER_MM**2 * (fa * fa + fb * fb)
         var += fa * fa * pair[12] + fb * fb * pair[13]
         freedom = AT_PLACE_FREEDOM
-        if noise[2] > 0.0 and pair[20] <= 0.0:
+        if sees_y and pair[20] <= 0.0:
             normal -= 0.5 * math.log(var / far)
             normal += 0.5 * (freedom + 1.0) * math.log((1.0 + off * off / (far * freedom)) / (1.0 + off * off / (var * freedom)))
-    if noise[2] > 0.0:
+    if sees_y:
         density += (_T1 if goes_on else _P1) - math.log(LEVER_MM) - 0.5 * math.log(var)
         density -= 0.5 * (freedom + 1.0) * math.log(1.0 + off * off / (var * freedom))
     return weight * density + (1.0 - weight) * normal
@@ -257,14 +261,15 @@ def follow(
         moved: [moves, 3] weight and moments of each movement; all of them make the level after.
         place_sd: [moves, 2] how well their places are known along x and y, mm.
         leans: [lines, 2] places where arms may have leaned.
-        noise: [3] scale of a batch's own noise; 0 along an axis that the board doesn't see.
+        noise: [n, 3, 3] covariance of each batch's own noise, a ringing plate's; 0 along an axis that the board doesn't
+            see.
         edges_mm: [4] the board's, about the moment origin.
         at: [moves] to fill: number of the first batch after each movement.
     """
     n, k = z.shape[0], moved.shape[0]
     subsets = 1 << k
     lines = _lines(moved, place_sd, leans, edges_mm)
-    pairs = _pairs(lines, k, noise)
+    pairs = _pairs(lines, k, noise[0])
     singles = lines.shape[0]
     modes = 1 + singles + pairs.shape[0]
     log_pair = math.log(BOTH / max(pairs.shape[0], 1))
@@ -316,20 +321,20 @@ def follow(
                         if top[old] + moves_now + LOG_SWITCH > came:
                             came, came_from = top[old] + moves_now + LOG_SWITCH, old * modes + top_mode[old]
                 if mode == 0:
-                    value = w * _log_rest(r, noise)
+                    value = w * _log_rest(r, noise[t])
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    stayed = stayed + w * _log_stays(r, before, line, noise) if stayed > came - PRUNED else -1e18
+                    stayed = stayed + w * _log_stays(r, before, line, noise[t]) if stayed > came - PRUNED else -1e18
                     entered = came + line[_PRIOR]
                     if entered > stayed:
-                        entered += _log_enters(r, w, line, lines[singles - 1], noise)
+                        entered += _log_enters(r, w, line, lines[singles - 1], noise[t])
                 else:
                     pair = pairs[mode - 1 - singles]
-                    stayed = stayed + _log_both(r, before, True, w, pair, noise) if stayed > came - PRUNED else -1e18
+                    stayed = stayed + _log_both(r, before, True, w, pair, noise[t]) if stayed > came - PRUNED else -1e18
                     entered = came + log_pair
                     if entered > stayed:
-                        entered += _log_both(r, before, False, w, pair, noise)
+                        entered += _log_both(r, before, False, w, pair, noise[t])
                 if stayed >= entered:
                     new[s, mode], back[t, s, mode] = stayed, stayed_from
                 else:

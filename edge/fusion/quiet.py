@@ -32,8 +32,8 @@ RESTLESS_NS = 2_000_000_000  # agitated for longer than a visit's busiest part: 
 RESTLESS_GROWTH = 1.04  # per batch, of the variance
 MAX_NOISE_G = 25.0  # batch to batch; beyond that nothing on a shelf is worth deciding
 MIN_NOISE_G = 0.02
-SWING_LEFT = 0.06  # of a plate's ringing, after the batches' windows
-NOISE_STEP = 3  # batches apart that have no frame in common
+SWING_LEFT = 0.04  # of a plate's ringing, after the batches' windows
+NOISE_STEP = 4  # batches apart that have no frame in common
 CORRELATION = 2.0  # neighbouring batches aren't independent (lag-1 autocorrelation 0.5 was measured on HX711s)
 
 

@@ -19,7 +19,7 @@ from hil.trade_off import point_at, trade_off
 
 def full() -> Results:
     found = Results(seeds=1)
-    for family in ("calm", "busy", "grabs", "near-equal", "two-at-once", "everything"):
+    for family in ("calm", "busy", "overlapping", "grabs", "near-equal", "two-at-once", "everything"):
         found.scenes[family] = [outcome(*[fact(0.9999)] * 1000, family=family, label_units=1000)]
     found.scenes["nothing"] = [outcome(family="nothing")] * 24
     found.peers = {"a peer": {"calm": [outcome(fact(1.0, right=False), label_units=1)]}}
@@ -60,11 +60,24 @@ def test_missed_targets_say_missed() -> None:
     found.inventory = [Inventory("calm", 1000, 7, 0, 0, 1, 2)]
     found.speeds[0] = Speed(DENSEST, 1, 4, 900, 1_152_000, 0.1)
     met = {row.name: row.met for row in targets(found)}
-    assert not met["error among accepted units, all families together"]
-    assert not met["unit recall before review, calm to grabs"]
+    assert not met["error among accepted units, all families together (overlapping too)"]
+    assert not met["unit recall before review, calm to grabs (without overlapping)"]
     assert not met["net inventory after 1,000 visits on a board"]
     assert not met["cost per sample grows"]
     assert "**missed**" in to_markdown(found, {})
+
+
+def test_overlapping_hands_count_as_two_at_once() -> None:
+    found = full()
+    wrong, reviewed = fact(0.9999, right=False), fact(0.5, review=True)
+    found.scenes["overlapping"] = [outcome(*[wrong] * 300, *[reviewed] * 60, family="overlapping", label_units=360)]
+    missed = [row.name for row in targets(found) if row.met is False]
+    assert missed == ["error among accepted units, all families together (overlapping too)"]
+    found.scenes["overlapping"] = [outcome(*[reviewed] * 1000, family="overlapping", label_units=1000)]
+    missed = [row.name for row in targets(found) if row.met is False]
+    assert missed == ["sent to review, those two (and overlapping)"]
+    del found.scenes["overlapping"]
+    assert {row.name: row.met for row in targets(found)}["sent to review, those two (and overlapping)"] is None
 
 
 def test_fewer_than_24_hours_of_nothing_prove_nothing_but_a_false_event_does() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import pickle
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from drivers.samples import SampleBlock
 from drivers.simulated.physics import BoardPhysics
-from edge.trace.event import Kind, Label
+from edge.trace.event import Event, Kind, Label, Status
 from hil import families
+from hil.case_facts import facts_of
 from hil.families import FAMILIES, LAYOUTS, Case, Recipe, case_seed, make_case, why_skipped
 from hil.physics import Rig
 
@@ -84,6 +86,9 @@ def test_seeds_of_families_and_splits_are_their_own():
     seeds = [case_seed(family, split, k) for family in FAMILIES for split in ("tuning", "reporting") for k in (0, 99)]
     assert len(set(seeds)) == len(seeds)
     assert case_seed("calm", "tuning", 3) == 10_003
+    assert case_seed("grabs", "tuning", 0) == 10_200  # as before there was a family between it and the first two
+    assert case_seed("everything", "reporting", 0) == 90_001_700
+    assert case_seed("overlapping", "tuning", 0) == 11_800
     with pytest.raises(ValueError, match="seed_index"):
         case_seed("calm", "tuning", 100)
     with pytest.raises(ValueError, match="split"):
@@ -100,6 +105,47 @@ def test_what_the_labels_say_is_what_the_cells_feel():
         assert felt == pytest.approx(sum(signed), abs=0.02 * np.abs(signed).max() * np.sqrt(units))
 
 
+@pytest.mark.parametrize("family", ["grabs", "foreign", "wrong-slot"])
+def test_grams_are_of_the_very_units_of_each_label(family):
+    case = case_of(family, split="reporting", minutes=3.0)
+    skus = case.setup.planogram.skus
+    for label, grams in zip(case.labels, case.grams, strict=True):
+        assert (grams > 0) == (label.kind is Kind.PUT)
+        if label.sku is not None:
+            expected = label.quantity * skus[label.sku].weight_g
+            assert abs(grams) == pytest.approx(expected, abs=4 * label.quantity * skus[label.sku].spread_g + 1e-6)
+    felt = settled_g(case, case.duration_s - 1.0, case.duration_s) - settled_g(case, 0.0, 2.4)
+    assert felt == pytest.approx(sum(case.grams), abs=0.005 * np.abs(case.grams).sum())
+
+
+def test_disturbances_are_what_acted_on_a_board_and_moved_nothing():
+    leans = [span for k in range(3) for span in case_of("leans", index=k).disturbances]
+    assert 60 < sum(end_s - start_s > 0.0 for _, start_s, end_s in leans) < 250  # leans, footsteps and bursts
+    assert max(end_s - start_s for _, start_s, end_s in leans) > 3.0
+    lanes = case_of("calm", "lanes")
+    assert {board for board, _, _ in lanes.disturbances} == set(lanes.setup.node.boards)  # a step is felt by all
+    shaken = case_of("vibration")
+    assert all(end_s - start_s < 5.0 for _, start_s, end_s in shaken.disturbances)  # not what goes on all the time
+    again = pickle.loads(pickle.dumps(dataclasses.replace(lanes, blocks=[])))
+    assert (again.grams, again.disturbances) == (lanes.grams, lanes.disturbances)
+
+
+def test_the_bench_measures_from_the_last_disturbance_and_weighs_against_the_true_grams():
+    """Events made up from the labels, decided 3 s after each: what is left is from the disturbances and the weights."""
+    case = case_of("leans")
+    events = [
+        Event(f"e{k}", 1, Status.FINAL, label.kind, label.board, label.slot, label.sku, label.quantity, grams + 2.0,
+              None, None, round(1e9 * label.end_s), round(1e9 * (label.end_s + 3.0)), 0.999, False)
+        for k, (label, grams) in enumerate(zip(case.labels, case.grams, strict=True))
+    ]  # fmt: skip
+    found = facts_of(case, 0, events)
+    assert found.gram_errors == pytest.approx([2.0] * len(case.labels))
+    bare = facts_of(dataclasses.replace(case, disturbances=()), 0, events)
+    sooner = [mine < without for mine, without in zip(found.final_s, bare.final_s, strict=True)]
+    assert 0.1 < np.mean(sooner) < 0.6
+    assert all(mine <= without for mine, without in zip(found.final_s, bare.final_s, strict=True))
+
+
 def test_one_pair_of_hands_never_overlaps_with_itself():
     for family in ("calm", "busy", "held", "look", "restocking"):
         assert overlaps(case_of(family).labels) == 0
@@ -109,6 +155,16 @@ def test_busy_is_two_seconds_apart():
     waits = waits_s(case_of("busy").labels)
     assert waits.min() >= 1.8
     assert 2.0 < np.median(waits) < 2.3
+
+
+def test_overlapping_hands_come_two_seconds_apart_whoever_is_still_there():
+    for split in ("tuning", "reporting"):
+        labels = [case_of("overlapping", split=split, index=k).labels for k in range(3)]
+        waits = np.concatenate([waits_s(each) for each in labels])
+        assert waits.min() >= 1.8
+        assert waits.max() <= 2.2
+        assert sum(overlaps(each) for each in labels) > 0.05 * waits.size
+    assert list(FAMILIES)[1:3] == ["busy", "overlapping"]
 
 
 def test_grabs_are_two_or_three_units_in_most_picks():

@@ -155,6 +155,17 @@ def test_disturbances_leave_nothing_behind():
     assert np.ptp(counts[(time_s > 2) & (time_s < 20)]) > 1000
 
 
+def test_the_stage_knows_what_disturbed_which_board_and_until_when():
+    bumped = script(Lean(2.0, "b", lasts_s=1.5), Footsteps(6.0, steps=3), Pick(8.0, "A0"), Vibration(10.0, None, 2.0))
+    stage = _play(bumped, boards=("b", "c"))
+    seen = [(each.board, each.start_s) for each in stage.disturbances]
+    assert seen == [("b", 2.0), ("b", 6.0), ("c", 6.0), ("b", 10.0), ("c", 10.0)]  # not c while b is handled
+    lean, steps, also, *bursts = stage.disturbances
+    assert lean.end_s == pytest.approx(3.5)
+    assert 6.9 <= steps.end_s == also.end_s <= 7.3  # the third step: two times 0.45-0.65 s later
+    assert all(11.0 < burst.end_s < 12.0 for burst in bursts)
+
+
 def test_vibration_has_the_strength_that_was_asked_for():
     physics = board(plate={"hum_g": 0.0}, **STILL_CELL)
     block, _ = run(physics, script(Vibration(1.0, "b", 60.0, 20.0)), 62.0)
