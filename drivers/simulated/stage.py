@@ -150,7 +150,7 @@ class Stage:
     def _pick(self, action: Pick) -> None:
         board = self.world.place(action.slot).board
         try:
-            units = self.world.take(action.slot, action.quantity, action.sku)
+            units = self.world.take(action.slot, action.quantity, action.sku, action.at_s)
         except SceneError:
             if action.tries:
                 return
@@ -167,6 +167,8 @@ class Stage:
             return
         self.world.put(units, action.slot)
         forces, end_s = hands.put(units, action, self._rng, self._manner)
+        for unit in units:
+            unit.free_s = end_s
         self._moved("put", place.board, action.slot, units, forces, action.at_s, end_s)
 
     def _units_to_put(self, action: Put) -> list[Unit]:

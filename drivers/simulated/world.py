@@ -57,6 +57,7 @@ class Unit:
     Attributes:
         slot: None while it is in somebody's hands.
         left_s: when it was off the shelf the last time it was taken; it can't be put down before that.
+        free_s: when the hand that put it down let go of it; others lying there are taken rather than it until then.
     """
 
     sku: str
@@ -65,6 +66,7 @@ class Unit:
     x_mm: float = 0.0
     y_mm: float = 0.0
     left_s: float = -math.inf
+    free_s: float = -math.inf
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class World:
             raise SceneError(f"no slot {slot!r}; there are {', '.join(sorted(self.places))}")
         return self.places[slot]
 
-    def take(self, slot: str, quantity: int, sku: str | None = None) -> list[Unit]:
+    def take(self, slot: str, quantity: int, sku: str | None = None, at_s: float = math.inf) -> list[Unit]:
         """Take units out of a slot into the hands, mostly from the front. Raises SceneError if it has too few."""
         self.place(slot)
         there = [unit for unit in self.lying[slot] if sku in (None, unit.sku)]
@@ -115,7 +117,8 @@ class World:
         first = there[int(self.rng.integers(len(there)))]
         if self.rng.random() < 0.7:  # shoppers take what is in front; from any place now and then
             first = min(there, key=lambda unit: unit.y_mm)
-        taken = sorted((u for u in there if u.sku == first.sku), key=lambda u: math.dist(_at(u), _at(first)))[:quantity]
+        alike = (unit for unit in there if unit.sku == first.sku)
+        taken = sorted(alike, key=lambda u: (u.free_s > at_s, math.dist(_at(u), _at(first))))[:quantity]
         if len(taken) < quantity:
             raise SceneError(f"can't take {quantity} of one kind from slot {slot}: {len(taken)} there")
         for unit in taken:

@@ -58,8 +58,8 @@ class Chain:
             return False
         working = ~np.isnan(b.level_g)
         apart = np.abs(b.level_g - a.level_g)[working]
-        doubt = 3.0 * np.sqrt(a.level_var + b.level_var)[working]
-        return bool(np.all(apart <= doubt + 0.5 * self._tolerance_g))
+        doubt = 2.0 * np.sqrt(a.level_var + b.level_var)[working]
+        return bool(np.all(apart <= doubt + 0.25 * self._tolerance_g))
 
     def settle(self, node: int) -> None:
         """What happened up to plateau ``node`` is settled."""

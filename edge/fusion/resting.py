@@ -21,23 +21,20 @@ Floats = npt.NDArray[np.float64]
 HAND_SHARE = 0.5  # of the shortest plateaus within an activity: a hand
 HAND_TAU_S = 0.8  # each such time makes a hand e times less likely ...
 HOLD_SHARE, HOLD_TAU_S = 0.05, 6.0  # ... but some hold on to a thing for long
-# A force that wavers by less than this share of itself, for longer than a moment, isn't a hand's.
-TREMOR_SHARE, STILL_FROM_S, STILL_TAU_S = 0.03, 0.8, 0.3
+TREMOR_SHARE, TREMOR_S = 0.06, 0.5  # of its force, that a hand's wavers by; a shorter plateau sees less of its sway
 REST_TAU_S = 0.7  # between two visits a shelf rests for about this long or longer (Weibull, shape 2)
 HAND_SCALES_G = (300.0, 1_500.0)  # half an item, or somebody leaning: Laplace about the shelf's true level
 # Unrest (batch noise over the running noise) of a quiet shelf is about 1, more in a burst of vibration.
-QUIET_LOG_UNREST, QUIET_LOG_UNREST_SD = 0.0, 0.9
-HAND_LOG_UNREST, HAND_LOG_UNREST_SD = math.log(8.0), 1.2
+QUIET_LOG_UNREST_SD, HAND_LOG_UNREST_SD = 0.9, 1.0
 
 
 def log_hand(plateau: Plateau, force_g: float) -> float:
     """Log of prior that a plateau at ``force_g`` from the shelf's true level is a hand's, with its unrest's density."""
-    seconds = plateau.seconds
+    seconds, unrest = plateau.seconds, max(plateau.unrest, 0.05)
     price = math.log(HAND_SHARE * math.exp(-seconds / HAND_TAU_S) + HOLD_SHARE * math.exp(-seconds / HOLD_TAU_S))
-    batch_sd_g = math.sqrt(0.5 * plateau.sum_var * plateau.batches)
-    if TREMOR_SHARE * abs(force_g) > 2.0 * batch_sd_g:
-        price -= max(seconds - STILL_FROM_S, 0.0) / STILL_TAU_S
-    return price + _log_unrest(plateau.unrest, HAND_LOG_UNREST, HAND_LOG_UNREST_SD)
+    noise_g = math.sqrt(0.5 * plateau.sum_var * plateau.batches) / unrest
+    tremor_g = TREMOR_SHARE * min(seconds / TREMOR_S, 1.0) * abs(force_g)
+    return price + _log_unrest(unrest, math.log1p(tremor_g / noise_g), HAND_LOG_UNREST_SD)
 
 
 def log_load(model: BoardModel, z: Floats) -> float:
@@ -49,7 +46,7 @@ def log_load(model: BoardModel, z: Floats) -> float:
 def log_rest(plateau: Plateau) -> float:
     """Log of prior that a plateau is the shelf at rest, with the density of its unrest."""
     price = math.log(-math.expm1(-((plateau.seconds / REST_TAU_S) ** 2)) + 1e-3)
-    return price + _log_unrest(plateau.unrest, QUIET_LOG_UNREST, QUIET_LOG_UNREST_SD)
+    return price + _log_unrest(plateau.unrest, 0.0, QUIET_LOG_UNREST_SD)
 
 
 def _log_unrest(unrest: float, mean: float, sd: float) -> float:

@@ -122,6 +122,12 @@ def test_an_impossible_scene_is_refused_in_words(actions, says):
         _play(script(*actions))
 
 
+def test_a_unit_isnt_taken_out_of_the_hand_that_puts_it_down():
+    for seed in range(30):
+        put, pick = _play(script(Put(1.0, "A2", fresh=True, contact_s=2.0), Pick(2.0, "A2")), seed=seed).movements
+        assert put.grams != -pick.grams
+
+
 def test_a_scene_may_try():
     stage = _play(script(Pick(1.0, "A0", 7, tries=True), Put(2.0, "A0", tries=True), ForeignTake(3.0, "b", tries=True)))
     assert stage.movements == []
