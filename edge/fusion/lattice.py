@@ -217,8 +217,11 @@ def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity:
     origin = chain[i].level_g
     forces = [float(np.nansum(plateau.level_g - origin)) for plateau in chain[i + 1 : j]]
     net = float(edge.z[0])
-    hands = sum(log_hand(p, min(abs(f), abs(f - net))) for p, f in zip(chain[i + 1 : j], forces, strict=True))
-    hands_still = sum(log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True))
+    # What moved did so once: plateaus before that are over the level before, plateaus after it over the level after.
+    over_before = [log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
+    over_after = [log_hand(p, f - net) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
+    hands = max(sum(over_before[:k]) + sum(over_after[k:]) for k in range(len(forces) + 1))
+    hands_still = sum(over_before)
     return _Link(edge, tuple(ways), single, still, named, best_path, hands, hands_still)
 
 
@@ -311,7 +314,7 @@ def _undo(model: BoardModel, path: _Path, edge: Edge, moves: Moves) -> tuple[Ste
     two movements; and what has just come may be something that no list of candidates holds.
     """
     before = next((step for step in reversed(path.steps) if step.moves), None)
-    if before is None or before.undoes is not None:
+    if before is None:
         return None
     off, var = edge.z + before.edge.z, edge.var + before.edge.var
     same_place = anew = LOG_ONE + LOG_UNDONE + math.log(0.5) + float(log_normal(off[0], var[0]))
