@@ -31,7 +31,7 @@ from edge.fusion.clean import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-WINDOW_NS = 200_000_000
+WINDOW_NS = 150_000_000
 RING = 4096  # frames (a power of two) between the fastest cell and the slowest one; 2 s at 1000 Hz fit
 LOST_INTERVALS = 3.5
 LOST_MAX_NS = 2_000_000_000
