@@ -27,6 +27,9 @@ RING_G = 1.0
 LEAN_G = 60.0  # less than that on top of a level says nothing of a place
 LEAN_BATCHES = 6
 SAME_PLACE_MM = 20.0
+LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
+PLANE_BATCHES = 8
+PLANE_FLAT = 4.0  # how much thinner than wide the batches of two hands lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Stretch:
     weight: Floats  # [n]
     leans: Floats
     noise: Floats  # [n, 3, 3]
+    plane: Floats | None
 
 
 class Activity:
@@ -88,7 +92,9 @@ class Activity:
         joined = np.concatenate(z) - every @ np.nan_to_num(chain[i].level_g)
         at = np.append(np.concatenate(times), self._gap(j - 1).end_ns)
         change = every @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
-        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i], joined))
+        sees_both = bool(self._model.sees.all())
+        plane = _plane(joined) if sees_both else None
+        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i], joined), plane)
 
     def _gap(self, k: int) -> Gap:
         found = self._gaps.get(k)
@@ -140,11 +146,29 @@ def _leans(z: Floats, change: Floats) -> Floats:
     return np.array(found).reshape(-1, 2)
 
 
-def movements_as_loads(rows: Sequence[int], moves: Moves, z: Floats, var: Floats) -> tuple[Floats, Floats]:
+def _plane(z: Floats) -> Floats | None:
+    """What two hands leave in common of all batches: the normal of the plane of their two lines, None if there is none.
+
+    In coordinates (W, Mx, My) less the level before; scaled back, so that ``normal @ (1, x, y) = 0`` for both places.
+    """
+    if len(z) < PLANE_BATCHES:
+        return None
+    scaled = z / np.array([1.0, LEVER_MM, LEVER_MM])
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(z))
+    rms = np.sqrt(np.maximum(values, 0.0))
+    if rms[1] < PLANE_FLAT * max(rms[0], 1.0) or abs(vectors[2, 0]) < 0.2:
+        return None
+    return np.asarray(vectors[:, 0] / np.array([1.0, LEVER_MM, LEVER_MM]))
+
+
+def movements_as_loads(
+    rows: Sequence[int], moves: Moves, z: Floats, var: Floats, plane: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Weight and moments [moves, 3] of each of several movements whose sum is ``z``, and their places' sd [moves, 2].
 
     One movement is what was measured. Of more, each is what is known of it beforehand, and the rest of the sum is
-    shared out by variance (the posterior mean of independent Normals given their sum).
+    shared out by variance (the posterior mean of independent Normals given their sum). Where the batches between show
+    the ``plane`` of two hands' lines, the places lie in it.
     """
     if len(rows) < 2:
         grams = max(abs(float(z[0])), 1.0)
@@ -158,5 +182,10 @@ def movements_as_loads(rows: Sequence[int], moves: Moves, z: Floats, var: Floats
     spread[:, 2] += grams**2 * ((box[:, 3] - box[:, 2]) ** 2 / 12.0 + EDGE_MM**2)
     share = spread / (spread.sum(axis=0) + var)
     moved = mean + share * (z - mean.sum(axis=0))
-    left = spread * (1.0 - share)
-    return moved, np.sqrt(HAND_OFF_MM**2 + left[:, 1:] / grams[:, None] ** 2)
+    place_sd = np.sqrt(HAND_OFF_MM**2 + spread[:, 1:] * (1.0 - share[:, 1:]) / grams[:, None] ** 2)
+    if plane is not None and len(rows) == 2:
+        y = -(plane[0] + plane[1] * moved[:, 1] / moved[:, 0]) / plane[2]
+        inside = (y > box[:, 2] - HAND_OFF_MM) & (y < box[:, 3] + HAND_OFF_MM)
+        if bool(inside.all()):
+            moved[:, 2], place_sd[:, 1] = moved[:, 0] * y, HAND_OFF_MM
+    return moved, place_sd

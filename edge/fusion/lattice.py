@@ -264,7 +264,9 @@ def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: A
 
 def _log_several(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Moves) -> float:
     """Log likelihood of what lies between the plateaus if several things moved."""
-    log, times_ns = activity.path(edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var))
+    log, times_ns = activity.path(
+        edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var, activity.stretch(edge.i, edge.j).plane)
+    )
     for a in range(len(rows)):
         for b in range(a):
             if moves.sku[rows[a]] == moves.sku[rows[b]] and abs(int(times_ns[a] - times_ns[b])) < QUICKEST_NS:

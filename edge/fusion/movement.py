@@ -76,7 +76,8 @@ def _smoothed_changes(chain: Sequence[Plateau], moves: Moves, steps: Sequence[St
 
 def _of_step(model: BoardModel, moves: Moves, step: Step, grams: float, activity: Activity) -> list[Movement]:
     edge = step.edge
-    moved, place_sd = movements_as_loads(step.rows, moves, edge.z, edge.var)
+    plane = activity.stretch(edge.i, edge.j).plane
+    moved, place_sd = movements_as_loads(step.rows, moves, edge.z, edge.var, plane)
     times_ns = activity.path(edge.i, edge.j, moved, place_sd)[1]
     if len(step.rows) > 1:
         return _several(model, moves, step, grams, moved, times_ns)

@@ -44,6 +44,7 @@ MOVING_G, MOVING_OF_FORCE = 60.0, 0.3  # ... or it moves
 WANDER_MM = 2.0  # of a hand's place from batch to batch
 LEAN_SD_MM = 12.0
 AT_PLACE_FREEDOM = 8.0  # of where a hand comes to: it comes there, or elsewhere, which is another mode
+STAYS_WEIGHT = 0.1  # of an observation, that a hand goes on being where it should be
 LINES_APART_MM = 30.0  # two hands nearer to each other can't be told apart
 PRUNED = 40.0  # states so much less likely than the best aren't followed
 ELSEWHERE_MM = 150.0  # how far off a line a load anywhere is
@@ -127,10 +128,13 @@ def _log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Fl
 
 
 @njit(cache=True)
-def _log_stays(r: Floats, before: Floats, line: Floats, noise: Floats) -> float:
-    """Density of a batch under a hand that goes on from the batch before."""
-    step = _log_force_step(r[0] - before[0], abs(before[0]))
-    return step + _log_lift(r[0], line[_LIFTS]) + _log_place(r, before, True, line, noise)
+def _log_stays(r: Floats, before: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
+    """Density of a batch under a hand that goes on from the batch before, and a little for where it is."""
+    step = _log_force_step(r[0] - before[0], abs(before[0])) + _log_lift(r[0], line[_LIFTS])
+    density = weight * (step + _log_place(r, before, True, line, noise))
+    if line[_READ_OFF] > 0.0:
+        return density
+    return density + STAYS_WEIGHT * (_log_place(r, r, False, line, noise) - _log_place(r, r, False, anywhere, noise))
 
 
 @njit(cache=True)
@@ -325,7 +329,7 @@ def follow(
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    stayed = stayed + w * _log_stays(r, before, line, noise[t]) if stayed > came - PRUNED else -1e18
+                    stayed = stayed + _log_stays(r, before, w, line, lines[singles - 1], noise[t]) if stayed > came - PRUNED else -1e18
                     entered = came + line[_PRIOR]
                     if entered > stayed:
                         entered += _log_enters(r, w, line, lines[singles - 1], noise[t])
