@@ -61,14 +61,15 @@ class Activity:
         self._gaps: dict[int, Gap] = {}
         self._stretches: dict[tuple[int, int], Stretch] = {}
 
-    def path(self, i: int, j: int, moved: Floats, place_sd: Floats) -> tuple[float, Ints]:
-        """Log likelihood of the stretch from plateau i to j if ``moved`` [moves, 3] happened in it, and when, ns."""
+    def path(self, i: int, j: int, moved: Floats, place_sd: Floats) -> tuple[float, Ints, float]:
+        """Log likelihood of the stretch from plateau i to j if ``moved`` [moves, 3] happened in it, when, ns, and how
+        well hands keep to its places (`path.follow`)."""
         stretch = self.stretch(i, j)
         at = np.zeros(len(moved), np.int64)
         if len(stretch.z) == 0:
-            return 0.0, stretch.times_ns[at]
-        log = follow(stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
-        return float(log), stretch.times_ns[at]
+            return 0.0, stretch.times_ns[at], 0.0
+        log, kept = follow(stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
+        return float(log), stretch.times_ns[at], float(kept)
 
     def stretch(self, i: int, j: int) -> Stretch:
         """What lies between two plateaus."""

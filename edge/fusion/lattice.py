@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 BEAM = 24  # stories kept per plateau
 LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
 
+KEPT_WELL = 1.0  # one hand at one place explains the whole activity: several things need to be likelier beforehand ...
+PLAIN = 6.0  # ... or less likely by no more than this, to be looked at
 SEVERAL_MOST = 12  # explanations by several movements followed per edge
 QUICKEST_NS = 400_000_000  # in less than this nobody takes a thing and puts it back
 LOG_TOO_QUICK = math.log(1e-3)
@@ -200,13 +202,14 @@ def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity:
     edge = _edge(model, chain, i, j, moves)
     if edge is None:
         return None
-    single = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))[0]
+    single, _, kept = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))
+    enough = PLAIN if kept > KEPT_WELL or len(activity.stretch(i, j).z) == 0 else math.inf
     still = activity.path(i, j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
     ways, named, best_path, several = [], -math.inf, max(single, still), 0
     for rows, log_density in edge.ranked():
         if len(rows) > 1:
             several += 1
-            if several > SEVERAL_MOST:
+            if several > SEVERAL_MOST or log_density < edge.top_log[0] - enough:
                 continue
             path = _log_several(activity, edge, rows, moves)
         else:
@@ -264,7 +267,7 @@ def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: A
 
 def _log_several(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: Moves) -> float:
     """Log likelihood of what lies between the plateaus if several things moved."""
-    log, times_ns = activity.path(
+    log, times_ns, _ = activity.path(
         edge.i, edge.j, *movements_as_loads(rows, moves, edge.z, edge.var, activity.stretch(edge.i, edge.j).plane)
     )
     for a in range(len(rows)):

@@ -27,6 +27,7 @@ LOG_ONE = math.log(0.50)
 LOG_TWO = math.log(0.03)
 LOG_THREE = math.log(0.005)
 LOG_FOREIGN = math.log(0.004)
+LOG_FOREIGN_TAKEN = math.log(0.0002)  # nobody takes away what wasn't there; it may have lain there from the start
 TAIL_SHARE = 0.01
 JOLT_SHARE = 0.10
 JOLT_GRAMS = 2.0
@@ -261,7 +262,7 @@ def explain(
     top[:] = NOTHING
     evidence = LOG_NOTHING + log_nothing(z, var, sees)
     _insert(top_log, top, evidence, NOTHING, -1, -1)
-    foreign = LOG_FOREIGN + log_foreign(z, sees, board_mm)
+    foreign = (LOG_FOREIGN if z[0] > 0.0 else LOG_FOREIGN_TAKEN) + log_foreign(z, sees, board_mm)
     _insert(top_log, top, foreign, FOREIGN_PUT, -1, -1)
     evidence = log_add(evidence, foreign)
     n = moves.sku.size

@@ -47,6 +47,7 @@ AT_PLACE_FREEDOM = 8.0  # of where a hand comes to: it comes there, or elsewhere
 STAYS_WEIGHT = 0.1  # of an observation, that a hand goes on being where it should be
 LINES_APART_MM = 30.0  # two hands nearer to each other can't be told apart
 PRUNED = 40.0  # states so much less likely than the best aren't followed
+ELSEWHERE_PRICE = 3.0
 ELSEWHERE_MM = 150.0  # how far off a line a load anywhere is
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
 
@@ -257,8 +258,9 @@ def follow(
     noise: Floats,
     edges_mm: Floats,
     at: Ints,
-) -> float:
-    """Log likelihood of the best path of a hypothesis, and when its movements happened on it.
+) -> tuple[float, float]:
+    """Log likelihood of the best path of a hypothesis, when its movements happened on it, and how well hands keep to
+    their places on it: the mean over batches of the log ratio of being there and being anywhere; 0 without hands.
 
     Args:
         z: [n, 3] batches less the level before. weight: [n] how much of an independent observation each is.
@@ -348,11 +350,26 @@ def follow(
     for mode in range(modes):
         if score[subsets - 1, mode] > best:
             best, state = score[subsets - 1, mode], (subsets - 1) * modes + mode
+    kept, hands = 0.0, 0
     for t in range(n - 1, -1, -1):
+        mode = state % modes
+        if 0 < mode <= singles:
+            line = lines[mode - 1]
+            for axis in range(3):
+                r[axis] = z[t, axis] - levels[state // modes, axis]
+            hands += 1
+            if line[_READ_OFF] > 0.0:
+                kept -= ELSEWHERE_PRICE
+            else:
+                kept += _log_place(r, r, False, line, noise[t])
+                kept -= _log_place(r, r, False, lines[singles - 1], noise[t])
+        elif mode > singles:
+            hands += 1
+            kept -= ELSEWHERE_PRICE
         earlier = int(back[t, state // modes, state % modes])
         came_now = (state // modes) & ~(earlier // modes)
         for m in range(k):
             if came_now >> m & 1:
                 at[m] = t
         state = earlier
-    return best
+    return best, kept / max(hands, 1)

@@ -70,7 +70,6 @@ class Reporter:
             confidence=confidence,
             needs_review=blind
             or wrong is not None
-            or sku == FOREIGN
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),
             evidence=Evidence(

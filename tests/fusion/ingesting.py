@@ -74,7 +74,7 @@ def ingested(
     room: int = 4096,
 ) -> Ingested:
     """What the kernel makes of them."""
-    state, out = new_cell_state(cells, period_ns), new_batches(room, cells)
+    state, out = new_cell_state(cells, period_ns, per_batch), new_batches(room, cells)
     found: list[tuple[Ints, Ints, Floats, Floats]] = []
     begin = 0
     while begin < samples.time_ns.size:
