@@ -30,6 +30,7 @@ LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
 
 KEPT_WELL = 1.0  # one hand at one place explains the whole activity: several things need to be likelier beforehand ...
 PLAIN = 6.0  # ... or less likely by no more than this, to be looked at
+RESTED = -8.0
 SEVERAL_MOST = 12  # explanations by several movements followed per edge
 QUICKEST_NS = 400_000_000  # in less than this nobody takes a thing and puts it back
 LOG_TOO_QUICK = math.log(1e-3)
@@ -205,6 +206,16 @@ def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity:
     single, _, kept = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))
     enough = PLAIN if kept > KEPT_WELL or len(activity.stretch(i, j).z) == 0 else math.inf
     still = activity.path(i, j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
+    origin = chain[i].level_g
+    forces = [float(np.nansum(plateau.level_g - origin)) for plateau in chain[i + 1 : j]]
+    net = float(edge.z[0])
+    # What moved did so once: plateaus before that are over the level before, plateaus after it over the level after.
+    over_before = [log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
+    over_after = [log_hand(p, f - net) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
+    hands = max(sum(over_before[:k]) + sum(over_after[k:]) for k in range(len(forces) + 1))
+    hands_still = sum(over_before)
+    if hands < RESTED:
+        enough = 0.0  # what is skipped was the shelf at rest, so that there is a likelier way by way of it
     ways, named, best_path, several = [], -math.inf, max(single, still), 0
     for rows, log_density in edge.ranked():
         if len(rows) > 1:
@@ -217,14 +228,6 @@ def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity:
         named = _log_add(named, log_density)
         best_path = max(best_path, path)
         ways.append((rows, _moves_of(rows, moves, edge.z), log_density + path))
-    origin = chain[i].level_g
-    forces = [float(np.nansum(plateau.level_g - origin)) for plateau in chain[i + 1 : j]]
-    net = float(edge.z[0])
-    # What moved did so once: plateaus before that are over the level before, plateaus after it over the level after.
-    over_before = [log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
-    over_after = [log_hand(p, f - net) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
-    hands = max(sum(over_before[:k]) + sum(over_after[k:]) for k in range(len(forces) + 1))
-    hands_still = sum(over_before)
     return _Link(edge, tuple(ways), single, still, named, best_path, hands, hands_still)
 
 
