@@ -32,6 +32,7 @@ MOST_MOVES = 3
 LOG_SWITCH = math.log(0.12)  # per batch: hands do something else
 LOG_MOVED = math.log(0.03)  # per batch: an item leaves or arrives ...
 LOG_UNTOUCHED = math.log(1e-3)  # ... without a hand where it lies
+LOG_LINGERS = -0.5  # per batch: a hand at a place from which the thing is gone, or to which it hasn't come yet
 LIFTED_SHARE, LIFTED_G = 1.05, 5.0  # a hand takes no more than the item's weight off a board
 LOG_IMPOSSIBLE = -3.0
 # What hands do next: at one of the movements' places, lean, anything, or two of these at once. The rest is rest.
@@ -345,6 +346,9 @@ def follow(
                     new[s, mode], back[t, s, mode] = stayed, stayed_from
                 else:
                     new[s, mode], back[t, s, mode] = entered, came_from
+                for m in range(k):
+                    if untouched[mode, m] == 0.0 and (moved[m, 0] < 0.0) == (s >> m & 1 == 1):
+                        new[s, mode] += w * LOG_LINGERS
         score[:] = new
     best, state = -1e18, (subsets - 1) * modes
     for mode in range(modes):

@@ -128,7 +128,9 @@ class Senses:
     def _find(self, made: int) -> list[Mark]:
         """Plateaus in the first ``made`` batches of the buffer."""
         batches = self._batches
-        z = batches.grams[:made] @ self._model.statics.transforms[-1].T
+        z = np.zeros((made, 3))
+        for cell, column in enumerate(self._model.statics.transforms[-1].T):  # BLAS rounds by how many rows come at once
+            z += batches.grams[:made, cell, None] * column
         self._pieces.append(_Piece(batches.number[:made].copy(), z, np.isnan(z[:, 0])))
         found: list[Mark] = []
         begin = 0

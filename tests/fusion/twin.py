@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.fusion import likelihood as belief
+from edge.fusion.moves import REWEIGHED_VAR
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,21 +29,31 @@ class TwinBatches(NamedTuple):
     swing_g: Floats
 
 
-def batches(cells: Sequence[tuple[Ints, Floats]], period_ns: int, frames_per_batch: int, gap_ns: float) -> TwinBatches:
+def batches(
+    cells: Sequence[tuple[Ints, Floats]], period_ns: int, frames_per_batch: int, gap_ns: float, window_ns: float
+) -> TwinBatches:
     """Batches of a board whose cells sent these times and grams, all of them good; nothing spans a wait of ``gap_ns``.
 
-    Frames stand on the multiples of the period from the board's first sample on, as far as every cell has samples.
+    Frames stand on the multiples of the period from the board's first sample on, as far as every cell has samples. A
+    batch is their mean under a Hann window (Blackman and Tukey 1958) of about ``window_ns``, around its own frames.
     """
     first = -(-min(int(time_ns[0]) for time_ns, _ in cells) // period_ns)
     after = min(int(time_ns[-1]) for time_ns, _ in cells) // period_ns + 1
+    lag = max(0, round((window_ns / period_ns - frames_per_batch) / 2))
+    length = frames_per_batch + 2 * lag
+    window = [math.sin(math.pi * k / (length + 1)) ** 2 for k in range(1, length + 1)]
     frames = np.stack([_frames(*cell, period_ns, first, after, gap_ns) for cell in cells], axis=1)
+    before = np.full((len(window), len(cells)), math.nan)
+    frames = np.concatenate([before, frames])
     found: list[tuple[int, Floats, float]] = []
-    for number in range(first // frames_per_batch, after // frames_per_batch):
-        begin = max(number * frames_per_batch, first) - first
-        inside = frames[begin : (number + 1) * frames_per_batch - first]
-        means = [_mean(inside[:, cell], frames_per_batch) for cell in range(len(cells))]
+    number = -((lag - first) // frames_per_batch)  # the first whose window's middle part has begun
+    while (number + 1) * frames_per_batch + lag <= after:
+        begin = number * frames_per_batch - lag - first + len(window)
+        inside = frames[begin : begin + len(window)]
+        means = [_mean(inside[:, cell].tolist(), window) for cell in range(len(cells))]
         totals = [sum(frame) for frame in inside.tolist() if not any(math.isnan(value) for value in frame)]
         found.append((number, np.array(means), float(np.std(totals)) if totals else 0.0))
+        number += 1
     return TwinBatches(
         np.array([number for number, _, _ in found], np.int64),
         np.array([means for _, means, _ in found]).reshape(len(found), len(cells)),
@@ -59,9 +70,10 @@ def _frames(time_ns: Ints, grams: Floats, period_ns: int, first: int, after: int
     return values
 
 
-def _mean(values: Floats, frames_per_batch: int) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if 2 * known.size > frames_per_batch else math.nan
+def _mean(values: Sequence[float], window: Sequence[float]) -> float:
+    known = [(value, weight) for value, weight in zip(values, window, strict=True) if not math.isnan(value)]
+    weight = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weight if 2 * weight > sum(window) else math.nan
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class TwinMove:
     """A candidate movement: weight with its sign, box about the moment origin as ((x from, x to), (y from, y to))."""
 
     kind: tuple[int, int]
-    """SKU and slot: two movements of one kind aren't a pair."""
+    """SKU and slot."""
     weight_g: float
     weight_var: float
     box_mm: tuple[tuple[float, float], tuple[float, float]]
@@ -94,16 +106,18 @@ class TwinBoard(NamedTuple):
 
 
 def explanations(change: TwinChange, board: TwinBoard, moves: Sequence[TwinMove]) -> dict[tuple[int, ...], float]:
-    """Log of prior times density of every explanation: () nothing, (-1,) a foreign object, (i,) and (i, j) moves."""
+    """Log of prior times density of every explanation: () nothing, (-1,) a foreign object, else one to three moves."""
     found = {(): belief.LOG_NOTHING + _nothing(change, board)}
     found[(-1,)] = belief.LOG_FOREIGN + _foreign(change, board)
     for i, move in enumerate(moves):
         if move.weight_g * change.z[0] > 0:
             found[(i,)] = belief.LOG_ONE + math.log(move.prior) + _one(change, board, move)
-        for j, other in enumerate(moves[:i]):
-            if move.pairable and other.pairable and move.kind != other.kind and _may_add_up(change, move, other):
-                prior = math.log(move.prior) + math.log(other.prior)
-                found[(j, i)] = belief.LOG_TWO + prior + _two(change, board, other, move)
+    for count, log_prior in ((2, belief.LOG_TWO), (3, belief.LOG_THREE)):
+        for rows in itertools.combinations(range(len(moves)), count):
+            several = [moves[row] for row in rows]
+            if all(move.pairable for move in several) and _may_add_up(change, several) and _differ(several):
+                prior = log_prior + sum(math.log(move.prior) for move in several)
+                found[rows] = prior + _several(change, board, several)
     return found
 
 
@@ -177,20 +191,38 @@ def _one(change: TwinChange, board: TwinBoard, move: TwinMove) -> float:
     return density
 
 
-def _may_add_up(change: TwinChange, a: TwinMove, b: TwinMove) -> bool:
-    off = change.z[0] - a.weight_g - b.weight_g
-    sd = math.sqrt(a.weight_var + b.weight_var + change.var[0] + change.gain_var)
-    return abs(off) <= belief.PAIR_SIGMAS * sd
+def _differ(moves: Sequence[TwinMove]) -> bool:
+    """Two of one SKU in one slot and one direction are a quantity, not two movements."""
+    return len({(move.kind, move.weight_g > 0) for move in moves}) == len(moves)
 
 
-def _two(change: TwinChange, board: TwinBoard, a: TwinMove, b: TwinMove) -> float:
-    off = change.z[0] - a.weight_g - b.weight_g
-    density = _normal(off, a.weight_var + b.weight_var + change.var[0] + change.gain_var)
+def _may_add_up(change: TwinChange, moves: Sequence[TwinMove]) -> bool:
+    off = change.z[0] - sum(move.weight_g for move in moves)
+    return abs(off) <= belief.PAIR_SIGMAS * math.sqrt(_sum_var(change, moves))
+
+
+def _sum_var(change: TwinChange, moves: Sequence[TwinMove]) -> float:
+    return change.var[0] + change.gain_var + sum(move.weight_var for move in moves)
+
+
+def _sum_of(change: TwinChange, moves: Sequence[TwinMove]) -> float:
+    return _normal(change.z[0] - sum(move.weight_g for move in moves), _sum_var(change, moves))
+
+
+def _several(change: TwinChange, board: TwinBoard, moves: Sequence[TwinMove]) -> float:
+    density = _sum_of(change, moves)
+    for a, b in itertools.combinations(moves, 2):
+        if a.kind[0] == b.kind[0] and a.weight_g * b.weight_g < 0:
+            # Taken and put back: most likely one and the same unit, which weighs what it weighs.
+            others = [move for move in moves if move is not a and move is not b]
+            weighed_twice = change._replace(gain_var=change.gain_var + REWEIGHED_VAR)
+            density = _mixed(belief.SAME_UNIT_SHARE, density, _sum_of(weighed_twice, others))
+            break
     for axis in (0, 1):
         if not board.sees[axis]:
             continue
         mean, var = 0.0, change.var[1 + axis]
-        for move in (a, b):
+        for move in moves:
             low, high = move.box_mm[axis]
             middle = (low + high) / 2
             mean += move.weight_g * middle
