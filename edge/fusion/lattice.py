@@ -32,8 +32,8 @@ KEPT_WELL = 1.0  # one hand at one place explains the whole activity: several th
 PLAIN = 6.0  # ... or less likely by no more than this, to be looked at
 RESTED = -8.0
 SEVERAL_MOST = 12  # explanations by several movements followed per edge
-QUICKEST_NS = 400_000_000  # in less than this nobody takes a thing and puts it back
-LOG_TOO_QUICK = math.log(1e-3)
+QUICKEST_NS = 500_000_000  # in less than this nobody does two things
+LOG_TOO_QUICK, LOG_AT_ONCE = math.log(1e-3), -30.0
 _NO_MOVES = np.zeros((0, 3))
 
 Move = tuple[int, int, int, int]  # sign, sku (FOREIGN), slot (-1), quantity
@@ -276,7 +276,8 @@ def _log_several(activity: Activity, edge: Edge, rows: tuple[int, ...], moves: M
     for a in range(len(rows)):
         for b in range(a):
             if moves.sku[rows[a]] == moves.sku[rows[b]] and abs(int(times_ns[a] - times_ns[b])) < QUICKEST_NS:
-                log += LOG_TOO_QUICK
+                # Taken and put back at once, nobody does; taken twice at once, that is a quantity.
+                log += LOG_TOO_QUICK if moves.sign[rows[a]] != moves.sign[rows[b]] else LOG_AT_ONCE
     return log
 
 

@@ -165,12 +165,6 @@ def log_one(
     return density
 
 
-@njit(cache=True)
-def _one_slot(moves: Moves, i: int, j: int) -> bool:
-    """Two movements of one SKU in one slot and one direction: that is a quantity."""
-    return bool(moves.slot[i] == moves.slot[j] and moves.sku[i] == moves.sku[j] and moves.sign[i] == moves.sign[j])
-
-
 @njit(cache=True, inline="always")
 def _one_unit(moves: Moves, i: int, j: int) -> bool:
     """Taken and put back: most likely it is one unit, whose weight cancels."""
@@ -274,8 +268,8 @@ def explain(
     for i in range(n):
         if not moves.pairable[i]:
             continue
-        for j in range(i + 1, n):
-            if not moves.pairable[j] or _one_slot(moves, i, j):
+        for j in range(i, n):  # the same once more: two units, one after the other
+            if not moves.pairable[j]:
                 continue
             off = z[0] - moves.weight_g[i] - moves.weight_g[j]
             pair_var = moves.weight_var[i] + moves.weight_var[j] + var[0] + gain_var
@@ -285,11 +279,9 @@ def explain(
                 if value > evidence - 40.0:
                     _insert(top_log, top, value, i, j, -1)
                     evidence = log_add(evidence, value)
-            for k in range(j + 1, n):
+            for k in range(j, n):
                 left = off - moves.weight_g[k]
                 if left * left > PAIR_SIGMAS**2 * (pair_var + moves.weight_var[k]) or not moves.pairable[k]:
-                    continue
-                if _one_slot(moves, i, k) or _one_slot(moves, j, k):
                     continue
                 value = LOG_THREE + prior + moves.log_prior[k]
                 value += log_several(z, var, gain_var, sees, moves, i, j, k)

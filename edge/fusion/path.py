@@ -35,6 +35,7 @@ LOG_UNTOUCHED = math.log(1e-3)  # ... without a hand where it lies
 LOG_LINGERS = -0.5  # per batch: a hand at a place from which the thing is gone, or to which it hasn't come yet
 LIFTED_SHARE, LIFTED_G = 1.05, 5.0  # a hand takes no more than the item's weight off a board
 LOG_IMPOSSIBLE = -3.0
+HELD_UP_SHARE, LOG_HELD_UP = 0.8, -1.5
 # What hands do next: at one of the movements' places, lean, anything, or two of these at once. The rest is rest.
 AT_ITEM, LEANING, ANYTHING, BOTH, AT_REST = 0.45, 0.1, 0.05, 0.15, 0.25
 FREEDOM = 3.0  # degrees of freedom of the t distributions
@@ -100,8 +101,10 @@ def _log_force_step(step: float, before: float) -> float:
 
 @njit(cache=True)
 def _log_lift(f: float, lifts_g: float) -> float:
-    """Price of a force upwards that nobody can exert: arms and hands press, and lift what lies there at most."""
-    return 0.0 if f >= -lifts_g else LOG_IMPOSSIBLE * min(1.0, (-f - lifts_g) / 20.0)
+    """Price of a force upwards: arms and hands press; they lift what lies there at most, and don't hold it up for long."""
+    if f >= -HELD_UP_SHARE * lifts_g or f > -LIFTED_G:
+        return 0.0
+    return LOG_HELD_UP if f >= -lifts_g else LOG_HELD_UP + LOG_IMPOSSIBLE * min(1.0, (-f - lifts_g) / 20.0)
 
 
 @njit(cache=True)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge.fusion.clean import FAULT_NAMES
 from edge.fusion.lattice import Move, Reading, Story
+from edge.fusion.likelihood import FOREIGN_PUT
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.activity import BatchesBetween
 from edge.fusion.movement import Movement
@@ -68,7 +69,9 @@ class Reporter:
             time_ns=movement.time_ns,
             decided_ns=decided_ns,
             confidence=confidence,
+            # Something unknown is taken that nobody saw come: more likely a shelf that isn't as the planogram says.
             needs_review=blind
+            or (sign < 0 and movement.step.rows == (FOREIGN_PUT,))
             or wrong is not None
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),

@@ -130,14 +130,17 @@ def test_a_ringing_plate_isnt_dropped(hz: float, amplitude_g: float) -> None:
 
 
 def test_a_real_step_isnt_dropped_nor_delayed() -> None:
-    """An item that lands between two samples is there in the next batch."""
+    """An item that lands between two samples isn't there in the last batch whose window ends before, and is there in
+    the first whose window begins after, which is known 150 ms later."""
     time_ns = np.arange(240) * PERIOD_NS
     grams = np.where(time_ns < 1_500_000_000, 0.0, 700.0) + 0.1 * np.random.default_rng(1).standard_normal(240)
     found = ingested(in_order([(time_ns, grams * COUNTS_PER_GRAM + 70_000)]), 1)
     assert found.faults.sum() == 0
-    weight = found.grams[:, 0] - found.grams[0, 0]
-    assert abs(weight[29]) < 1
-    assert abs(weight[30] - 700) < 1
+    weight = dict(zip(found.number.tolist(), found.grams[:, 0] - 70_000 / COUNTS_PER_GRAM, strict=True))
+    assert abs(weight[28]) < 1
+    assert 50 < weight[29] < weight[30] < 650
+    assert abs(weight[31] - 700) < 1
+    assert found.ready_ns[found.number == 31] <= 1_650_000_000
 
 
 def test_a_stuck_cell_becomes_no_data_while_its_neighbours_go_on() -> None:
@@ -177,7 +180,7 @@ def test_a_dead_cell_becomes_no_data_and_doesnt_hold_up_the_others() -> None:
     assert np.isnan(found.grams[after, 1]).all()
     assert not np.isnan(found.grams[1:, [0, 2, 3]]).any()
     late_ns = found.ready_ns - (found.number + 1) * 50_000_000
-    assert late_ns.max() < 60_000_000, "known within a few samples, dead cell or not"
+    assert late_ns.max() < 110_000_000, "known within half a window and a few samples, dead cell or not"
 
 
 def test_a_board_whose_cell_never_spoke_is_heard_all_the_same() -> None:
