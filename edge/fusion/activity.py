@@ -25,6 +25,7 @@ EDGE_MM = 8.0
 BATCHES_MOST = 240  # longer activities are looked at more coarsely
 RING_G = 1.0
 LEAN_G = 60.0  # less than that on top of a level says nothing of a place
+LASTS_MOST = 40.0
 LEAN_BATCHES = 6
 SAME_PLACE_MM = 20.0
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
@@ -48,6 +49,7 @@ class Stretch:
     z: Floats
     times_ns: Ints  # [n + 1]
     weight: Floats  # [n]
+    lasts: Floats  # [n] batches
     leans: Floats
     noise: Floats  # [n, 3, 3]
     plane: Floats | None
@@ -68,7 +70,7 @@ class Activity:
         at = np.zeros(len(moved), np.int64)
         if len(stretch.z) == 0:
             return 0.0, stretch.times_ns[at], 0.0
-        log, kept = follow(stretch.z, stretch.weight, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
+        log, kept = follow(stretch.z, stretch.weight, stretch.lasts, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
         return float(log), stretch.times_ns[at], float(kept)
 
     def stretch(self, i: int, j: int) -> Stretch:
@@ -80,22 +82,24 @@ class Activity:
 
     def _joined(self, i: int, j: int) -> Stretch:
         chain, every = self._chain, self._model.statics.transforms[-1]
-        z, times, weight = [], [], []
+        z, times, weight, lasts = [], [], [], []
         for k in range(i, j):
             gap = self._gap(k)
             z.append(gap.z)
             times.append(gap.times_ns)
             weight.append(np.full(len(gap.z), BATCH_WEIGHT))
+            lasts.append(np.ones(len(gap.z)))
             if k + 1 < j and not np.isnan(chain[k + 1].level_g).any():
                 z.append((every @ chain[k + 1].level_g)[None])  # a hand's plateau: one look at the hand
                 times.append(np.array([gap.end_ns]))
                 weight.append(np.ones(1))
+                lasts.append(np.array([min(chain[k + 1].seconds * 1e9 / self._model.batch_ns, LASTS_MOST)]))
         joined = np.concatenate(z) - every @ np.nan_to_num(chain[i].level_g)
         at = np.append(np.concatenate(times), self._gap(j - 1).end_ns)
         change = every @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
         sees_both = bool(self._model.sees.all())
         plane = _plane(joined) if sees_both else None
-        return Stretch(joined, at, np.concatenate(weight), _leans(joined, change), self._noise(chain[i], joined), plane)
+        return Stretch(joined, at, np.concatenate(weight), np.concatenate(lasts), _leans(joined, change), self._noise(chain[i], joined), plane)
 
     def _gap(self, k: int) -> Gap:
         found = self._gaps.get(k)

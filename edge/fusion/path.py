@@ -32,10 +32,10 @@ MOST_MOVES = 3
 LOG_SWITCH = math.log(0.12)  # per batch: hands do something else
 LOG_MOVED = math.log(0.03)  # per batch: an item leaves or arrives ...
 LOG_UNTOUCHED = math.log(1e-3)  # ... without a hand where it lies
-LOG_LINGERS = -0.5  # per batch: a hand at a place from which the thing is gone, or to which it hasn't come yet
+LOG_LINGERS = -0.2  # per batch: a hand at a place from which the thing is gone, or to which it hasn't come yet
 LIFTED_SHARE, LIFTED_G = 1.05, 5.0  # a hand takes no more than the item's weight off a board
 LOG_IMPOSSIBLE = -3.0
-HELD_UP_SHARE, LOG_HELD_UP = 0.8, -1.5
+HELD_UP_SHARE, LOG_HELD_UP = 0.8, -0.6  # per batch: a hand holds a thing up where it lay, all of its weight
 # What hands do next: at one of the movements' places, lean, anything, or two of these at once. The rest is rest.
 AT_ITEM, LEANING, ANYTHING, BOTH, AT_REST = 0.45, 0.1, 0.05, 0.15, 0.25
 FREEDOM = 3.0  # degrees of freedom of the t distributions
@@ -101,10 +101,8 @@ def _log_force_step(step: float, before: float) -> float:
 
 @njit(cache=True)
 def _log_lift(f: float, lifts_g: float) -> float:
-    """Price of a force upwards: arms and hands press; they lift what lies there at most, and don't hold it up for long."""
-    if f >= -HELD_UP_SHARE * lifts_g or f > -LIFTED_G:
-        return 0.0
-    return LOG_HELD_UP if f >= -lifts_g else LOG_HELD_UP + LOG_IMPOSSIBLE * min(1.0, (-f - lifts_g) / 20.0)
+    """Price of a force upwards that nobody can exert: arms and hands press, and lift what lies there at most."""
+    return 0.0 if f >= -lifts_g else LOG_IMPOSSIBLE * min(1.0, (-f - lifts_g) / 20.0)
 
 
 @njit(cache=True)
@@ -256,6 +254,7 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
 def follow(
     z: Floats,
     weight: Floats,
+    lasts: Floats,
     moved: Floats,
     place_sd: Floats,
     leans: Floats,
@@ -268,6 +267,7 @@ def follow(
 
     Args:
         z: [n, 3] batches less the level before. weight: [n] how much of an independent observation each is.
+        lasts: [n] how many batches each stands for.
         moved: [moves, 3] weight and moments of each movement; all of them make the level after.
         place_sd: [moves, 2] how well their places are known along x and y, mm.
         leans: [lines, 2] places where arms may have leaned.
@@ -351,7 +351,17 @@ def follow(
                     new[s, mode], back[t, s, mode] = entered, came_from
                 for m in range(k):
                     if untouched[mode, m] == 0.0 and (moved[m, 0] < 0.0) == (s >> m & 1 == 1):
-                        new[s, mode] += w * LOG_LINGERS
+                        new[s, mode] += lasts[t] * LOG_LINGERS
+                if mode == 0 or mode == singles:
+                    continue
+                if mode < singles:
+                    lift = -r[0] / lines[mode - 1, _LIFTS]
+                else:
+                    pair = pairs[mode - 1 - singles]
+                    lift = -(r[0] * pair[0] + r[1] * pair[1] + r[2] * pair[2]) / pair[18]
+                    lift = max(lift, -(r[0] * pair[3] + r[1] * pair[4] + r[2] * pair[5]) / pair[19])
+                if lift > HELD_UP_SHARE:
+                    new[s, mode] += lasts[t] * LOG_HELD_UP
         score[:] = new
     best, state = -1e18, (subsets - 1) * modes
     for mode in range(modes):
