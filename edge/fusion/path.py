@@ -132,8 +132,12 @@ def _log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Fl
 
 @njit(cache=True)
 def _log_stays(r: Floats, before: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
-    """Density of a batch under a hand that goes on from the batch before, and a little for where it is."""
-    step = _log_force_step(r[0] - before[0], abs(before[0])) + _log_lift(r[0], line[_LIFTS])
+    """Density of a batch under a hand that goes on from the batch before, and a little for where it is.
+
+    A force that was held for a whole plateau (``weight`` 1) is a force somebody chose, not a step from the one before.
+    """
+    step = _log_force_step(r[0] - before[0], abs(before[0])) if weight < 1.0 else _log_force(r[0], line[_GRAMS])
+    step += _log_lift(r[0], line[_LIFTS])
     density = weight * (step + _log_place(r, before, True, line, noise))
     if line[_READ_OFF] > 0.0:
         return density
@@ -233,7 +237,10 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
         fb0 = before[0] * pair[3] + before[1] * pair[4] + before[2] * pair[5]
         off -= before[0] * pair[6] + before[1] * pair[7] + before[2] * pair[8]
         around = max(abs(fa0), abs(fb0))
-        density += _log_force_step(fa - fa0, around) + _log_force_step(fb - fb0, around)
+        if weight < 1.0:
+            density += _log_force_step(fa - fa0, around) + _log_force_step(fb - fb0, around)
+        else:
+            density += _log_force(fa, pair[10]) + _log_force(fb, pair[11])
         var += (fa - fa0) ** 2 * pair[12] + (fb - fb0) ** 2 * pair[13] + fa * fa * pair[14] + fb * fb * pair[15]
         freedom = FREEDOM
     else:

@@ -18,9 +18,9 @@ from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
 
-HAND_SHARE = 0.5  # of the shortest plateaus within an activity: a hand
+HAND_SHARE = 0.4  # of the shortest plateaus within an activity: a hand
 HAND_TAU_S = 0.8  # each such time makes a hand e times less likely ...
-HOLD_SHARE, HOLD_TAU_S = 0.05, 6.0  # ... but some hold on to a thing for long
+HOLD_SHARE, HOLD_TAU_S = 0.02, 6.0  # ... but some hold on to a thing for long
 TREMOR_SHARE, TREMOR_S = 0.06, 0.5  # of its force, that a hand's wavers by; a shorter plateau sees less of its sway
 REST_TAU_S = 0.4  # between two visits a shelf rests for about this long or longer (Weibull, shape 2)
 HAND_SCALES_G = (300.0, 1_500.0)  # half an item, or somebody leaning: Laplace about the shelf's true level
