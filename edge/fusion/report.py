@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.fusion.clean import FAULT_NAMES
+from edge.fusion.doubt import trust
 from edge.fusion.lattice import Move, Reading, Story
 from edge.fusion.likelihood import FOREIGN_PUT
 from edge.fusion.model import BoardModel, SkuTable
@@ -47,7 +48,7 @@ class Reporter:
         ``new_faults`` [cells, FAULT_KINDS] came since the last settled state.
         """
         sign, sku, slot, quantity = movement.move
-        confidence = reading.confidence(movement.move)
+        confidence = reading.confidence(movement.move) * trust(told, chain, movement)
         edge = movement.step.edge
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask

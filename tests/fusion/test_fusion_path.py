@@ -176,7 +176,7 @@ def test_whatever_happens_is_judged(seed: int, layout: str, batches: int, moves:
 
 
 def test_an_activity_of_a_minute_is_looked_at_more_coarsely_and_dated_all_the_same() -> None:
-    z = _pick(1100, LEFT, 300, 700, 720) + times(during(1100, 100, 900), load(1500.0, 150.0, -120.0))
+    z = _pick(1100, LEFT, 660, 700, 720) + times(during(1100, 100, 600), load(1500.0, 150.0, -120.0))
     _, (at,) = path(activity_of(CORNERS, z, -LEFT), -LEFT)
     assert 690 <= at <= 730
 
@@ -189,8 +189,8 @@ def test_nothing_is_moved_by_a_change_of_nothing() -> None:
 
 @pytest.mark.parametrize("layout", ["one", "row", "column", "corners"])
 def test_rest_is_a_density_on_any_board(layout: str) -> None:
-    """Integrated over all that a board may say of one batch at rest it makes one: on boards that see less as well, so that
-    rest and hands are weighed alike. By drawing from a wider t distribution (importance sampling)."""
+    """Integrated over all that a board may say of one batch at rest it makes one: on boards that see less as well, so
+    that rest and hands are weighed alike. By drawing from a wider t distribution (importance sampling)."""
     model = model_of(LAYOUTS[layout])
     seen = np.flatnonzero(model.sees)
     sd = np.sqrt(np.diag(activity_of(model, np.zeros((1, 3)), NOTHING, noise_g=0.0).stretch(0, 1).noise[0])[seen])
