@@ -18,8 +18,7 @@ Ints = npt.NDArray[np.int64]
 BatchesBetween = Callable[[int, int], tuple[Floats, Ints, int]]
 """(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
 
-import os
-BATCH_WEIGHT = float(os.environ.get('PW','0.4'))  # neighbouring batches aren't independent, nor are hands as a path says
+BATCH_WEIGHT = 0.4  # neighbouring batches aren't independent, nor are hands as a path says
 HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
 EDGE_MM = 8.0
 BATCHES_MOST = 240  # longer activities are looked at more coarsely

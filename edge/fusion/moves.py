@@ -77,6 +77,7 @@ class CandidateMoves:
         self._rows = _new_moves(room)
         self._origin = np.array([model.statics.x0_mm] * 2 + [model.statics.y0_mm] * 2)
         self._box_mm = _inset(model) - self._origin
+        self._away_mm = _away(self._box_mm, model.slot_sku, len(skus.ids))
         self._sees_place = model.statics.sees_x or model.statics.sees_y
         self._here = here
         self._versions = (-1, -1)
@@ -94,7 +95,7 @@ class CandidateMoves:
         if len(model.slot_ids):
             n = _fill(
                 contents.count, self._skus.weight_g, self._skus.spread_var, self._skus.mean_var, model.slot_sku,
-                self._box_mm, self._here, self._out(hands, now_ns), self._sees_place, rows,
+                self._box_mm, self._away_mm, self._here, self._out(hands, now_ns), self._sees_place, rows,
             )  # fmt: skip
         for stray in contents.strays:
             n = self._add_stray(stray, n)
@@ -155,24 +156,45 @@ def _inset(model: BoardModel) -> Floats:
     return box
 
 
+def _away(box_mm: Floats, slot_sku: Ints, skus: int) -> Floats:
+    """[skus, slots, 4] where in a slot a unit of another SKU is in the wrong one: not where its own slot reaches, too.
+
+    Slots overlap on real shelves. A slot that lies in the unit's own all over has no such place (a box of no width).
+    """
+    away = np.repeat(box_mm[None], skus, axis=0)
+    for slot, own in enumerate(slot_sku):
+        left, right, front, back = box_mm[slot]
+        for other, box in enumerate(away[own]):
+            if other == slot or box[1] <= left or box[0] >= right or box[3] <= front or box[2] >= back:
+                continue
+            if left - box[0] >= max(box[1] - right, 1.0):
+                box[1] = left
+            elif box[1] - right >= 1.0:
+                box[0] = right
+            else:
+                box[1] = box[0]
+    return away
+
+
 @njit(cache=True)
 def _row(
     rows: Moves, n: int, sign: int, sku: int, slot: int, quantity: int, grams: float, var: float, prior: float,
     box_mm: Floats, pairable: bool, weighed_here: bool,
 ) -> int:  # fmt: skip
     """Write one candidate; what can't be (prior 0) is left out."""
-    if prior <= 0.0:
+    if prior <= 0.0 or box_mm[1] <= box_mm[0]:
         return n
     rows.sign[n], rows.sku[n], rows.slot[n], rows.quantity[n] = sign, sku, slot, quantity
     rows.weight_g[n], rows.weight_var[n], rows.log_prior[n] = sign * grams, var, math.log(prior)
-    rows.box_mm[n] = box_mm[slot]
+    rows.box_mm[n] = box_mm
     rows.pairable[n], rows.weighed_here[n] = pairable, weighed_here
     return n + 1
 
 
 @njit(cache=True)
 def _fill(
-    count: Ints, weight_g: Floats, spread_var: Floats, mean_var: Floats, slot_sku: Ints, box_mm: Floats, here: Ints,
+    count: Ints, weight_g: Floats, spread_var: Floats, mean_var: Floats, slot_sku: Ints, box_mm: Floats, away_mm: Floats,
+    here: Ints,
     out: _Out, sees_place: bool, rows: Moves,
 ) -> int:  # fmt: skip
     """Fill in picks and puts; returns how many rows.
@@ -192,11 +214,12 @@ def _fill(
             if there == 0 and sku != own:
                 continue
             base = 1.0 / slots
+            box = box_mm[slot] if sku == own else away_mm[sku, slot]
             for k in range(len(QUANTITY_PRIOR)):
                 units = k + 1
                 prior = base * QUANTITY_PRIOR[k] * (1.0 if units <= there else EMPTY_SLOT)
                 var = units * spread_var[sku] + units * units * mean_var[sku]
-                n = _row(rows, n, -1, sku, slot, units, units * weight_g[sku], var, prior, box_mm, units == 1, False)
+                n = _row(rows, n, -1, sku, slot, units, units * weight_g[sku], var, prior, box, units == 1, False)
         out_here, out_prior = 0, 0.0
         for unit in range(out.sku.size):
             sku = out.sku[unit]
@@ -214,17 +237,18 @@ def _fill(
             prior = out.prior[unit] * share * QUANTITY_PRIOR[0]
             var = out.weight_var[unit] + REWEIGHED_VAR
             at_home = sku == own
-            n = _row(rows, n, 1, sku, slot, 1, out.weight_g[unit], var, prior, box_mm, at_home, out.here[unit])
+            box = box_mm[slot] if at_home else away_mm[sku, slot]
+            n = _row(rows, n, 1, sku, slot, 1, out.weight_g[unit], var, prior, box, at_home, out.here[unit])
         for k in range(len(QUANTITY_PRIOR)):
             units = k + 1
             prior = (1.0 - returning) / slots * QUANTITY_PRIOR[k]
             if out_here >= units > 1:
                 prior += out_prior * RETURN_HOME * QUANTITY_PRIOR[k]
             var = units * spread_var[own] + units * units * mean_var[own]
-            n = _row(rows, n, 1, own, slot, units, units * weight_g[own], var, prior, box_mm, units == 1, False)
+            n = _row(rows, n, 1, own, slot, units, units * weight_g[own], var, prior, box_mm[slot], units == 1, False)
         for sku in here:
             if sku != own and sees_place:
                 prior = (1.0 - returning) * WRONG_SLOT / (slots * here.size)
                 var = spread_var[sku] + mean_var[sku]
-                n = _row(rows, n, 1, sku, slot, 1, weight_g[sku], var, prior, box_mm, False, False)
+                n = _row(rows, n, 1, sku, slot, 1, weight_g[sku], var, prior, away_mm[sku, slot], False, False)
     return n

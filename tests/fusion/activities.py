@@ -59,7 +59,7 @@ def plateau(model: BoardModel, z: Floats, begin_s: float, end_s: float, **change
     """A quiet stretch at which the board says ``z``."""
     cells = len(model.cell_ids)
     level = np.linalg.pinv(model.statics.transforms[-1]) @ z
-    batches = round((end_s - begin_s) * 1e9 / BATCH_NS)
+    batches = max(round((end_s - begin_s) * 1e9 / BATCH_NS), 1)
     made = Plateau(
         begin_ns=round(begin_s * 1e9),
         end_ns=round(end_s * 1e9),
