@@ -15,8 +15,9 @@ from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-BatchesBetween = Callable[[int, int], tuple[Floats, Ints, int]]
-"""(begin_ns, end_ns) -> z of the batches in between [n, 3], their times and the end [n + 1], and how many were dark."""
+BatchesBetween = Callable[[int, int, int], tuple[Floats, Ints, int]]
+"""(begin_ns, end_ns, mask of cells) -> z [n, 3] of the batches in between, their times and the end [n + 1], and how many
+lacked one of the cells."""
 
 BATCH_WEIGHT = 0.4  # neighbouring batches aren't independent, nor are hands as a path says
 HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
@@ -59,7 +60,7 @@ class Activity:
 
     def __init__(self, model: BoardModel, chain: Sequence[Plateau], between: BatchesBetween) -> None:
         self._model, self._chain, self._between = model, chain, between
-        self._gaps: dict[int, Gap] = {}
+        self._gaps: dict[tuple[int, int], Gap] = {}
         self._stretches: dict[tuple[int, int], Stretch] = {}
 
     def path(self, i: int, j: int, moved: Floats, place_sd: Floats) -> tuple[float, Ints, float]:
@@ -72,6 +73,11 @@ class Activity:
         log, kept = follow(stretch.z, stretch.weight, stretch.lasts, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
         return float(log), stretch.times_ns[at], float(kept)
 
+    def forces(self, i: int, j: int) -> list[float]:
+        """How far from plateau i those on the way to j are, in grams."""
+        stretch = self.stretch(i, j)
+        return [float(force) for force in stretch.z[stretch.weight == 1.0, 0]]
+
     def stretch(self, i: int, j: int) -> Stretch:
         """What lies between two plateaus."""
         found = self._stretches.get((i, j))
@@ -80,30 +86,36 @@ class Activity:
         return found
 
     def _joined(self, i: int, j: int) -> Stretch:
-        chain, every = self._chain, self._model.statics.transforms[-1]
+        chain = self._chain
+        mask = chain[i].mask
+        for plateau in chain[i + 1 : j + 1]:
+            mask &= plateau.mask
+        transform = self._model.statics.transforms[mask]
         z, times, weight, lasts = [], [], [], []
         for k in range(i, j):
-            gap = self._gap(k)
+            gap = self._gap(k, mask)
             z.append(gap.z)
             times.append(gap.times_ns)
             weight.append(np.full(len(gap.z), BATCH_WEIGHT))
             lasts.append(np.ones(len(gap.z)))
-            if k + 1 < j and not np.isnan(chain[k + 1].level_g).any():
-                z.append((every @ chain[k + 1].level_g)[None])  # a hand's plateau: one look at the hand
+            if k + 1 < j:  # a hand's plateau: one look at the hand
+                z.append((transform @ np.nan_to_num(chain[k + 1].level_g))[None])
                 times.append(np.array([gap.end_ns]))
                 weight.append(np.ones(1))
                 lasts.append(np.array([min(chain[k + 1].seconds * 1e9 / self._model.batch_ns, LASTS_MOST)]))
-        joined = np.concatenate(z) - every @ np.nan_to_num(chain[i].level_g)
-        at = np.append(np.concatenate(times), self._gap(j - 1).end_ns)
-        change = every @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
-        sees_both = bool(self._model.sees.all())
-        plane = _plane(joined) if sees_both else None
-        return Stretch(joined, at, np.concatenate(weight), np.concatenate(lasts), _leans(joined, change), self._noise(chain[i], joined), plane)
+        joined = np.concatenate(z) - transform @ np.nan_to_num(chain[i].level_g)
+        at = np.append(np.concatenate(times), self._gap(j - 1, mask).end_ns)
+        change = transform @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
+        plane = _plane(joined) if bool(self._model.sees.all()) else None
+        return Stretch(
+            joined, at, np.concatenate(weight), np.concatenate(lasts), _leans(joined, change),
+            self._noise(chain[i], joined), plane,
+        )  # fmt: skip
 
-    def _gap(self, k: int) -> Gap:
-        found = self._gaps.get(k)
+    def _gap(self, k: int, mask: int) -> Gap:
+        found = self._gaps.get((k, mask))
         if found is None:
-            z, times, _ = self._between(self._chain[k].end_ns, self._chain[k + 1].begin_ns)
+            z, times, _ = self._between(self._chain[k].end_ns, self._chain[k + 1].begin_ns, mask)
             end = int(times[-1])
             times = times[:-1]
             together = -(-len(z) // BATCHES_MOST)
@@ -111,7 +123,7 @@ class Activity:
                 whole = len(z) // together * together
                 z = z[len(z) - whole :].reshape(-1, together, 3).mean(axis=1)
                 times = times[len(times) - whole :: together]
-            found = self._gaps[k] = Gap(z, times, end)
+            found = self._gaps[k, mask] = Gap(z, times, end)
         return found
 
     def _noise(self, before: Plateau, z: Floats) -> Floats:

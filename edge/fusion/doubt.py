@@ -14,7 +14,7 @@ from edge.fusion.movement import Movement
 from edge.fusion.plateau import Plateau
 
 THREE_AT_ONCE = 0.25  # of three movements told apart in one activity, so many weren't so
-LINGERED_S, LINGERED = 2.6, 0.12  # handling went on for long after it
+LINGERED_S, LINGERED = 2.6, 0.12  # handling went on for long after it, by others or with pauses
 LATE_PUT_S, LATE_PUT = 3.2, 0.25  # something lands when hands come, so not long after they came
 MANY, OF_MANY = 6, 0.09  # movements without a settled rest between them
 
@@ -26,7 +26,8 @@ def trust(story: Story, chain: Sequence[Plateau], movement: Movement) -> float:
     factor = 1.0
     if len(movement.step.rows) > 2:
         factor *= 1.0 - THREE_AT_ONCE
-    if after.begin_ns - movement.time_ns > LINGERED_S * 1e9:
+    alone = len(story) == 1 and edge.j == edge.i + 1
+    if not alone and after.begin_ns - movement.time_ns > LINGERED_S * 1e9:
         factor *= 1.0 - LINGERED
     if movement.move[0] > 0 and movement.time_ns - before.end_ns > LATE_PUT_S * 1e9:
         factor *= 1.0 - LATE_PUT

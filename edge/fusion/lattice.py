@@ -206,9 +206,7 @@ def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity:
     single, _, kept = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))
     enough = PLAIN if kept > KEPT_WELL or len(activity.stretch(i, j).z) == 0 else math.inf
     still = activity.path(i, j, _NO_MOVES, _NO_MOVES[:, 1:])[0]
-    origin = chain[i].level_g
-    forces = [float(np.nansum(plateau.level_g - origin)) for plateau in chain[i + 1 : j]]
-    net = float(edge.z[0])
+    forces, net = activity.forces(i, j), float(edge.z[0])
     # What moved did so once: plateaus before that are over the level before, plateaus after it over the level after.
     over_before = [log_hand(p, f) for p, f in zip(chain[i + 1 : j], forces, strict=True)]
     over_after = [log_hand(p, f - net) for p, f in zip(chain[i + 1 : j], forces, strict=True)]

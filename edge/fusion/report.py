@@ -52,7 +52,7 @@ class Reporter:
         edge = movement.step.edge
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask
-        dark_s = self.between(before.end_ns, after.begin_ns)[2] * self.model.batch_ns * 1e-9
+        dark_s = self.between(before.end_ns, after.begin_ns, (1 << len(self.model.cell_ids)) - 1)[2] * self.model.batch_ns * 1e-9
         wrong = complaint(self.model, before, after, len(movement.step.moves))
         blind = mask != (1 << len(self.model.cell_ids)) - 1 or dark_s > BLIND_S
         return Event(

@@ -69,11 +69,10 @@ class Health:
 
 
 class _Piece(NamedTuple):
-    """Batches of one call of the kernel: numbers on the grid, weight and moments, and whether a cell was missing."""
+    """Batches of one call of the kernel: numbers on the grid, and what each cell said, NaN where it was missing."""
 
     numbers: Ints
-    z: Floats  # [batches, 3]
-    dark: npt.NDArray[np.bool_]
+    grams: Floats  # [batches, cells]
 
 
 class Senses:
@@ -128,10 +127,7 @@ class Senses:
     def _find(self, made: int) -> list[Mark]:
         """Plateaus in the first ``made`` batches of the buffer."""
         batches = self._batches
-        z = np.zeros((made, 3))
-        for cell, column in enumerate(self._model.statics.transforms[-1].T):  # BLAS rounds by how many rows come at once
-            z += batches.grams[:made, cell, None] * column
-        self._pieces.append(_Piece(batches.number[:made].copy(), z, np.isnan(z[:, 0])))
+        self._pieces.append(_Piece(batches.number[:made].copy(), batches.grams[:made].copy()))
         found: list[Mark] = []
         begin = 0
         while begin < made:
@@ -158,28 +154,32 @@ class Senses:
         faults = self._batches.faults[first_batch + int(marks.made_by[row])].copy()
         return Mark(int(marks.kind[row]), int(marks.ready_ns[row]), plateau, faults)
 
-    def between(self, begin_ns: int, end_ns: int) -> tuple[Floats, Ints, int]:
-        """``z`` of the whole batches in [begin_ns, end_ns) [n, 3], the time each begins and ``end_ns`` [n + 1], and how
-        many batches were dark.
+    def between(self, begin_ns: int, end_ns: int, mask: int) -> tuple[Floats, Ints, int]:
+        """``z`` of the batches in [begin_ns, end_ns) that have all cells of ``mask`` [n, 3], as these cells tell it, the
+        time each begins and ``end_ns`` [n + 1], and how many batches lacked one of them.
 
         Of a very long stretch, or one long ago, only the last `_BATCHES_KEPT` batches.
         """
         batch_ns = self._model.batch_ns
         last = end_ns // batch_ns
         first = max(min(begin_ns // batch_ns, last), last - _BATCHES_KEPT, self._oldest)
-        z: list[Floats] = []
+        cells = [cell for cell in range(len(self._model.cell_ids)) if mask >> cell & 1]
+        grams: list[Floats] = []
         numbers: list[Ints] = []
         for piece in reversed(self._pieces):  # what is asked for is mostly of the last seconds
             if piece.numbers[-1] < first:
                 break
             if piece.numbers[0] < last:
-                inside = (piece.numbers >= first) & (piece.numbers < last) & ~piece.dark
-                z.append(piece.z[inside])
+                inside = (piece.numbers >= first) & (piece.numbers < last)
+                grams.append(piece.grams[inside])
                 numbers.append(piece.numbers[inside])
-        z.append(np.empty((0, 3)))
-        numbers.append(np.empty(0, np.int64))
-        seen = np.append(np.concatenate(numbers[::-1]), last)
-        return np.concatenate(z[::-1]), seen * batch_ns, max(int(last - first), 0) - seen.size + 1
+        every = np.concatenate([*grams[::-1], np.empty((0, len(self._model.cell_ids)))])
+        z = np.zeros((len(every), 3))
+        for cell in cells:  # one by one: BLAS rounds by how many rows come at once
+            z += every[:, cell, None] * self._model.statics.transforms[mask][:, cell]
+        light = ~np.isnan(z[:, 0])
+        seen = np.append(np.concatenate([*numbers[::-1], np.empty(0, np.int64)])[light], last)
+        return z[light], seen * batch_ns, max(int(last - first), 0) - seen.size + 1
 
     def look_from(self, now_ns: int) -> None:
         """Decisions are now made at ``now_ns``: batches of long before aren't looked at any more.

@@ -72,19 +72,21 @@ def ingested(
     period_ns: int = PERIOD_NS,
     per_batch: int = PER_BATCH,
     room: int = 4096,
+    cuts: Sequence[int] = (),
 ) -> Ingested:
-    """What the kernel makes of them."""
+    """What the kernel makes of them, all at once or in pieces that begin at ``cuts``."""
     state, out = new_cell_state(cells, period_ns, per_batch), new_batches(room, cells)
     found: list[tuple[Ints, Ints, Floats, Floats]] = []
     begin = 0
-    while begin < samples.time_ns.size:
-        used, made = ingest(
-            samples.time_ns[begin:], samples.cell[begin:], samples.counts[begin:], samples.flags[begin:],
-            np.zeros(cells), np.full(cells, 1.0 / counts_per_gram), np.full(cells, adc_bits), period_ns, per_batch,
-            state, out,
-        )  # fmt: skip
-        found.append((out.number[:made].copy(), out.ready_ns[:made].copy(), out.grams[:made].copy(),
-                      out.swing_g[:made].copy()))  # fmt: skip
-        begin += used
+    for end in (*cuts, samples.time_ns.size):
+        while begin < end:
+            used, made = ingest(
+                samples.time_ns[begin:end], samples.cell[begin:end], samples.counts[begin:end],
+                samples.flags[begin:end], np.zeros(cells), np.full(cells, 1.0 / counts_per_gram),
+                np.full(cells, adc_bits), period_ns, per_batch, state, out,
+            )  # fmt: skip
+            found.append((out.number[:made].copy(), out.ready_ns[:made].copy(), out.grams[:made].copy(),
+                          out.swing_g[:made].copy()))  # fmt: skip
+            begin += used
     number, ready_ns, grams, swing_g = (np.concatenate(column) for column in zip(*found, strict=True))
     return Ingested(number, ready_ns, grams, swing_g, state.faults)
