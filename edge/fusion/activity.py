@@ -16,8 +16,8 @@ from edge.fusion.plateau import Plateau
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BatchesBetween = Callable[[int, int, int], tuple[Floats, Ints, int]]
-"""(begin_ns, end_ns, mask of cells) -> z [n, 3] of the batches in between, their times and the end [n + 1], and how many
-lacked one of the cells."""
+"""(begin_ns, end_ns, mask of cells) -> z [n, 3] of the batches in between, their times and the end [n + 1], and how
+many lacked one of the cells."""
 
 BATCH_WEIGHT = 0.4  # neighbouring batches aren't independent, nor are hands as a path says
 HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
@@ -40,6 +40,7 @@ class Gap:
     z: Floats
     times_ns: Ints
     end_ns: int
+    together: int  # batches that each stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,17 @@ class Activity:
         at = np.zeros(len(moved), np.int64)
         if len(stretch.z) == 0:
             return 0.0, stretch.times_ns[at], 0.0
-        log, kept = follow(stretch.z, stretch.weight, stretch.lasts, moved, place_sd, stretch.leans, stretch.noise, self._model.edges_mm, at)
+        log, kept = follow(
+            stretch.z,
+            stretch.weight,
+            stretch.lasts,
+            moved,
+            place_sd,
+            stretch.leans,
+            stretch.noise,
+            self._model.edges_mm,
+            at,
+        )
         return float(log), stretch.times_ns[at], float(kept)
 
     def forces(self, i: int, j: int) -> list[float]:
@@ -97,7 +108,7 @@ class Activity:
             z.append(gap.z)
             times.append(gap.times_ns)
             weight.append(np.full(len(gap.z), BATCH_WEIGHT))
-            lasts.append(np.ones(len(gap.z)))
+            lasts.append(np.full(len(gap.z), float(gap.together)))
             if k + 1 < j:  # a hand's plateau: one look at the hand
                 z.append((transform @ np.nan_to_num(chain[k + 1].level_g))[None])
                 times.append(np.array([gap.end_ns]))
@@ -123,7 +134,7 @@ class Activity:
                 whole = len(z) // together * together
                 z = z[len(z) - whole :].reshape(-1, together, 3).mean(axis=1)
                 times = times[len(times) - whole :: together]
-            found = self._gaps[k, mask] = Gap(z, times, end)
+            found = self._gaps[k, mask] = Gap(z, times, end, max(together, 1))
         return found
 
     def _noise(self, before: Plateau, z: Floats) -> Floats:
@@ -149,7 +160,7 @@ class Activity:
 
 def _leans(z: Floats, change: Floats) -> Floats:
     """Places [lines, 2] that the activity itself shows a load at: as it begins, as it ends, where it is greatest."""
-    found = []
+    found: list[Floats] = []
     first, last = z, z[::-1] - change
     loads = np.abs(z[:, 0])
     greatest = z[loads >= np.quantile(loads, 0.75)] if len(z) else z
@@ -190,15 +201,15 @@ def movements_as_loads(
         grams = max(abs(float(z[0])), 1.0)
         return z[None].copy(), np.sqrt(HAND_OFF_MM**2 + var[None, 1:] / grams**2)
     chosen = list(rows)
-    grams, box = moves.weight_g[chosen], moves.box_mm[chosen]
+    weights, box = moves.weight_g[chosen], moves.box_mm[chosen]
     middle = np.stack([np.ones(len(chosen)), box[:, :2].mean(axis=1), box[:, 2:].mean(axis=1)], axis=1)
-    mean = grams[:, None] * middle
+    mean = weights[:, None] * middle
     spread = moves.weight_var[chosen][:, None] * middle**2
-    spread[:, 1] += grams**2 * ((box[:, 1] - box[:, 0]) ** 2 / 12.0 + EDGE_MM**2)
-    spread[:, 2] += grams**2 * ((box[:, 3] - box[:, 2]) ** 2 / 12.0 + EDGE_MM**2)
+    spread[:, 1] += weights**2 * ((box[:, 1] - box[:, 0]) ** 2 / 12.0 + EDGE_MM**2)
+    spread[:, 2] += weights**2 * ((box[:, 3] - box[:, 2]) ** 2 / 12.0 + EDGE_MM**2)
     share = spread / (spread.sum(axis=0) + var)
     moved = mean + share * (z - mean.sum(axis=0))
-    place_sd = np.sqrt(HAND_OFF_MM**2 + spread[:, 1:] * (1.0 - share[:, 1:]) / grams[:, None] ** 2)
+    place_sd = np.sqrt(HAND_OFF_MM**2 + spread[:, 1:] * (1.0 - share[:, 1:]) / weights[:, None] ** 2)
     if plane is not None and len(rows) == 2:
         y = -(plane[0] + plane[1] * moved[:, 1] / moved[:, 0]) / plane[2]
         inside = (y > box[:, 2] - HAND_OFF_MM) & (y < box[:, 3] + HAND_OFF_MM)

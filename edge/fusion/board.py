@@ -22,6 +22,7 @@ CHAIN_MOST = 7  # plateaus read together: three visits without a rest, with a ha
 SETTLED_S = 1.0  # quiet for this long, and sure: final
 PARTIAL_FROM_S = 1.0  # with a cell missing for this long, go on with the others
 PATIENCE_S = 4.5  # quiet for this long: final, sure or not
+HELD_MOST_S = 29.0  # no hand holds still for longer: final, whatever it looks like
 UNDECIDED_MOST = 0.05  # chance that the newest plateau is a hand's, with which a story may still be settled as sure
 PROVISIONAL_FROM = 0.6  # probability from which a movement is announced before it is final
 
@@ -99,7 +100,7 @@ class BoardFusion:
                     self._remember(known, movement, event)
             self._settle(len(chain) - 1)
             return sent
-        patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5)
+        patient = last_chance or (quiet_s >= PATIENCE_S and reading.undecided < 0.5) or quiet_s >= HELD_MOST_S
         best = reading.best(complete=patient and not last_chance)
         movements = movements_of(self.model, chain, moves, best.steps, activity)
         new_faults = self._faults_now - self._faults_settled

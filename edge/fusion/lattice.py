@@ -199,7 +199,9 @@ class _Link:
     hands_still: float
 
 
-def _link(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves) -> _Link | None:
+def _link(
+    model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves
+) -> _Link | None:
     edge = _edge(model, chain, i, j, moves)
     if edge is None:
         return None
@@ -249,7 +251,9 @@ def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: A
             for rows, story, log in link.ways:
                 step = (Step(edge, story, rows),)
                 for prefix, path in best:
-                    beams[j].add(prefix + story, path.log_mass + log + rest, path.log_best + log + rest, path.steps + step)
+                    beams[j].add(
+                        prefix + story, path.log_mass + log + rest, path.log_best + log + rest, path.steps + step
+                    )
             for prefix, path in best:
                 undone = _undo(model, path, edge, moves)
                 if undone is not None:

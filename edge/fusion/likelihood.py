@@ -213,9 +213,7 @@ def log_several(
 
 
 @njit(cache=True)
-def _insert(
-    top_log: npt.NDArray[np.float64], top: npt.NDArray[np.int64], value: float, i: int, j: int, k: int
-) -> None:
+def _insert(top_log: npt.NDArray[np.float64], top: npt.NDArray[np.int64], value: float, i: int, j: int, k: int) -> None:
     """Keep the best explanations in falling order."""
     row = top_log.size
     while row > 0 and top_log[row - 1] < value:

@@ -16,9 +16,11 @@ from edge.fusion.moves import Moves
 from edge.fusion.plateau import Plateau
 
 Floats = npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement of a story. Place in board coordinates; None where the board can't tell. """
+    """One movement of a story. Place in board coordinates; None where the board can't tell."""
 
     move: Move
     grams: float

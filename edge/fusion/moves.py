@@ -193,9 +193,8 @@ def _row(
 
 @njit(cache=True)
 def _fill(
-    count: Ints, weight_g: Floats, spread_var: Floats, mean_var: Floats, slot_sku: Ints, box_mm: Floats, away_mm: Floats,
-    here: Ints,
-    out: _Out, sees_place: bool, rows: Moves,
+    count: Ints, weight_g: Floats, spread_var: Floats, mean_var: Floats, slot_sku: Ints, box_mm: Floats,
+    away_mm: Floats, here: Ints, out: _Out, sees_place: bool, rows: Moves,
 ) -> int:  # fmt: skip
     """Fill in picks and puts; returns how many rows.
 

@@ -76,12 +76,14 @@ _PAIR_COLUMNS = 21
 @njit(cache=True)
 def _log_rest(r: Floats, noise: Floats) -> float:
     """Student t about the level. ``noise``: [3, 3] covariance, 0 along an axis that the board doesn't see."""
-    square, scale = 0.0, 1.0
+    square, scale, axes = 0.0, 1.0, 0
     for axis in range(3):
         if noise[axis, axis] > 0.0:
             square += r[axis] ** 2 / noise[axis, axis]
             scale *= noise[axis, axis]
-    return _T3 - 0.5 * math.log(scale) - 0.5 * (FREEDOM + 3.0) * math.log(1.0 + square / FREEDOM)
+            axes += 1
+    constant = _T3 if axes == 3 else (_T2 if axes == 2 else _T1)
+    return constant - 0.5 * math.log(scale) - 0.5 * (FREEDOM + axes) * math.log(1.0 + square / FREEDOM)
 
 
 @njit(cache=True)
@@ -126,7 +128,9 @@ def _log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Fl
         axes += 1
     if axes == 0:
         return 0.0
-    freedom, constant = (FREEDOM, _T2 if axes == 2 else _T1) if goes_on else (AT_PLACE_FREEDOM, _P2 if axes == 2 else _P1)
+    freedom, constant = (
+        (FREEDOM, _T2 if axes == 2 else _T1) if goes_on else (AT_PLACE_FREEDOM, _P2 if axes == 2 else _P1)
+    )
     return constant - 0.5 * math.log(scale) - 0.5 * (freedom + axes) * math.log(1.0 + square / freedom)
 
 
@@ -166,10 +170,28 @@ def _lines(moved: Floats, place_sd: Floats, leans: Floats, edges_mm: Floats) -> 
         lines[m, 2:4] = place_sd[m]
         lines[m, 4:] = grams, log_at, LIFTED_SHARE * abs(moved[m, 0]) + LIFTED_G, 0.0
     for lean in range(n):
-        lines[k + lean] = leans[lean, 0], leans[lean, 1], LEAN_SD_MM, LEAN_SD_MM, HAND_G, math.log(LEANING / n), LIFTED_G, 1.0
+        lines[k + lean] = (
+            leans[lean, 0],
+            leans[lean, 1],
+            LEAN_SD_MM,
+            LEAN_SD_MM,
+            HAND_G,
+            math.log(LEANING / n),
+            LIFTED_G,
+            1.0,
+        )
     width, depth = edges_mm[1] - edges_mm[0], edges_mm[3] - edges_mm[2]
     middle_x, middle_y = 0.5 * (edges_mm[0] + edges_mm[1]), 0.5 * (edges_mm[2] + edges_mm[3])
-    lines[k + n] = middle_x, middle_y, width / math.sqrt(12.0), depth / math.sqrt(12.0), HAND_G, math.log(ANYTHING), LIFTED_G, 1.0
+    lines[k + n] = (
+        middle_x,
+        middle_y,
+        width / math.sqrt(12.0),
+        depth / math.sqrt(12.0),
+        HAND_G,
+        math.log(ANYTHING),
+        LIFTED_G,
+        1.0,
+    )
     return lines
 
 
@@ -250,11 +272,15 @@ def _log_both(r: Floats, before: Floats, goes_on: bool, weight: float, pair: Flo
         freedom = AT_PLACE_FREEDOM
         if sees_y and pair[20] <= 0.0:
             normal -= 0.5 * math.log(var / far)
-            normal += 0.5 * (freedom + 1.0) * math.log((1.0 + off * off / (far * freedom)) / (1.0 + off * off / (var * freedom)))
+            normal += (
+                0.5
+                * (freedom + 1.0)
+                * math.log((1.0 + off * off / (far * freedom)) / (1.0 + off * off / (var * freedom)))
+            )
     if sees_y:
         density += (_T1 if goes_on else _P1) - math.log(LEVER_MM) - 0.5 * math.log(var)
         density -= 0.5 * (freedom + 1.0) * math.log(1.0 + off * off / (var * freedom))
-    return weight * density + (1.0 - weight) * normal
+    return float(weight * density + (1.0 - weight) * normal)
 
 
 @njit(cache=True)
@@ -342,7 +368,11 @@ def follow(
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    stayed = stayed + _log_stays(r, before, w, line, lines[singles - 1], noise[t]) if stayed > came - PRUNED else -1e18
+                    stayed = (
+                        stayed + _log_stays(r, before, w, line, lines[singles - 1], noise[t])
+                        if stayed > came - PRUNED
+                        else -1e18
+                    )
                     entered = came + line[_PRIOR]
                     if entered > stayed:
                         entered += _log_enters(r, w, line, lines[singles - 1], noise[t])

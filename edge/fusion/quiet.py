@@ -33,6 +33,7 @@ RESTLESS_GROWTH = 1.04  # per batch, of the variance
 MAX_NOISE_G = 25.0  # batch to batch; beyond that nothing on a shelf is worth deciding
 MIN_NOISE_G = 0.02
 SWING_LEFT = 0.04  # of a plate's ringing, after the batches' windows
+OVERLAP = 1.25  # variance of a difference of half windows, over that of independent batches: their windows overlap
 NOISE_STEP = 4  # batches apart that have no frame in common
 CORRELATION = 2.0  # neighbouring batches aren't independent (lag-1 autocorrelation 0.5 was measured on HX711s)
 
@@ -160,9 +161,9 @@ def _agitation(state: PlateauState, index: int, half: int, tolerance_g: float) -
             change += state.history[(index - i) % HISTORY, cell] - state.history[(index - half - i) % HISTORY, cell]
         change /= half
         total += change
-        limit = max(NOISE_SIGMAS * math.sqrt(2.0 / half * state.noise_var[cell]), tolerance_g)
+        limit = max(NOISE_SIGMAS * math.sqrt(OVERLAP * 2.0 / half * state.noise_var[cell]), tolerance_g)
         worst = max(worst, abs(change) / limit)
-    limit = max(NOISE_SIGMAS * math.sqrt(2.0 / half * state.noise_var[cells]), tolerance_g)
+    limit = max(NOISE_SIGMAS * math.sqrt(OVERLAP * 2.0 / half * state.noise_var[cells]), tolerance_g)
     return max(worst, abs(total) / limit)
 
 

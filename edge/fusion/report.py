@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.fusion.activity import BatchesBetween
 from edge.fusion.clean import FAULT_NAMES
 from edge.fusion.doubt import trust
 from edge.fusion.lattice import Move, Reading, Story
 from edge.fusion.likelihood import FOREIGN_PUT
 from edge.fusion.model import BoardModel, SkuTable
-from edge.fusion.activity import BatchesBetween
 from edge.fusion.movement import Movement
 from edge.fusion.moves import FOREIGN
 from edge.fusion.plateau import Plateau
@@ -52,7 +52,11 @@ class Reporter:
         edge = movement.step.edge
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask
-        dark_s = self.between(before.end_ns, after.begin_ns, (1 << len(self.model.cell_ids)) - 1)[2] * self.model.batch_ns * 1e-9
+        dark_s = (
+            self.between(before.end_ns, after.begin_ns, (1 << len(self.model.cell_ids)) - 1)[2]
+            * self.model.batch_ns
+            * 1e-9
+        )
         wrong = complaint(self.model, before, after, len(movement.step.moves))
         blind = mask != (1 << len(self.model.cell_ids)) - 1 or dark_s > BLIND_S
         return Event(

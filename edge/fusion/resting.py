@@ -22,6 +22,7 @@ HAND_SHARE = 0.4  # of the shortest plateaus within an activity: a hand
 HAND_TAU_S = 0.8  # each such time makes a hand e times less likely ...
 HOLD_SHARE, HOLD_TAU_S = 0.02, 6.0  # ... but some hold on to a thing for long
 TREMOR_SHARE, TREMOR_S = 0.06, 0.5  # of its force, that a hand's wavers by; a shorter plateau sees less of its sway
+LONGEST_S = 600.0  # beyond that it is all the same
 REST_TAU_S = 0.4  # between two visits a shelf rests for about this long or longer (Weibull, shape 2)
 HAND_SCALES_G = (300.0, 1_500.0)  # half an item, or somebody leaning: Laplace about the shelf's true level
 # Unrest (batch noise over the running noise) of a quiet shelf is about 1, more in a burst of vibration.
@@ -31,6 +32,7 @@ QUIET_LOG_UNREST_SD, HAND_LOG_UNREST_SD = 0.9, 1.0
 def log_hand(plateau: Plateau, force_g: float) -> float:
     """Log of prior that a plateau at ``force_g`` from the shelf's true level is a hand's, with its unrest's density."""
     seconds, unrest = plateau.seconds, max(plateau.unrest, 0.05)
+    seconds = min(seconds, LONGEST_S)
     price = math.log(HAND_SHARE * math.exp(-seconds / HAND_TAU_S) + HOLD_SHARE * math.exp(-seconds / HOLD_TAU_S))
     noise_g = math.sqrt(0.5 * plateau.sum_var * plateau.batches) / unrest
     tremor_g = TREMOR_SHARE * min(seconds / TREMOR_S, 1.0) * abs(force_g)

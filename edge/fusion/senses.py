@@ -155,8 +155,8 @@ class Senses:
         return Mark(int(marks.kind[row]), int(marks.ready_ns[row]), plateau, faults)
 
     def between(self, begin_ns: int, end_ns: int, mask: int) -> tuple[Floats, Ints, int]:
-        """``z`` of the batches in [begin_ns, end_ns) that have all cells of ``mask`` [n, 3], as these cells tell it, the
-        time each begins and ``end_ns`` [n + 1], and how many batches lacked one of them.
+        """``z`` [n, 3] of the batches in [begin_ns, end_ns) that have all cells of ``mask``, as these cells tell it;
+        the time each begins and ``end_ns`` [n + 1]; and how many batches lacked one of them.
 
         Of a very long stretch, or one long ago, only the last `_BATCHES_KEPT` batches.
         """

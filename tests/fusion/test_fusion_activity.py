@@ -206,7 +206,9 @@ def test_one_movement_is_what_was_measured() -> None:
     moved, place_sd = movements_as_loads((0,), _moves(np.random.default_rng(1), 1), z, np.array([0.1, 2500.0, 600.0]))
     assert moved.tolist() == [z.tolist()]
     assert place_sd.shape == (1, 2)
-    light, light_sd = movements_as_loads((0,), _moves(np.random.default_rng(1), 1), 0.02 * z, np.array([0.1, 2500.0, 600.0]))
+    light, light_sd = movements_as_loads(
+        (0,), _moves(np.random.default_rng(1), 1), 0.02 * z, np.array([0.1, 2500.0, 600.0])
+    )
     assert light.shape == (1, 3)
     assert np.all(light_sd > place_sd), "a light thing's place is known less well"
 

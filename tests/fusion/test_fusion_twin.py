@@ -28,7 +28,7 @@ from edge.fusion.moves import Moves
 def test_batches_are_windowed_means_of_interpolated_samples(
     seed: int, cells: int, rate_hz: float, begin_ns: int, gaps: int, flagged: bool
 ) -> None:
-    """Every cell's samples interpolated onto one grid, and the window's mean per batch; no number where a cell was silent
+    """Every cell's samples interpolated onto one grid, and the window's mean per batch; no number where it was silent
     for half of it."""
     rng = np.random.default_rng(seed)
     period_ns = round(1e9 / rate_hz)
