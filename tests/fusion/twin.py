@@ -106,16 +106,17 @@ class TwinBoard(NamedTuple):
 
 
 def explanations(change: TwinChange, board: TwinBoard, moves: Sequence[TwinMove]) -> dict[tuple[int, ...], float]:
-    """Log of prior times density of every explanation: () nothing, (-1,) a foreign object, else one to three moves."""
+    """Log of prior times density of every explanation: () nothing, (-1,) a foreign object, else one to three moves,
+    the same one more than once, too."""
     found = {(): belief.LOG_NOTHING + _nothing(change, board)}
     found[(-1,)] = (belief.LOG_FOREIGN if change.z[0] > 0 else belief.LOG_FOREIGN_TAKEN) + _foreign(change, board)
     for i, move in enumerate(moves):
         if move.weight_g * change.z[0] > 0:
             found[(i,)] = belief.LOG_ONE + math.log(move.prior) + _one(change, board, move)
     for count, log_prior in ((2, belief.LOG_TWO), (3, belief.LOG_THREE)):
-        for rows in itertools.combinations(range(len(moves)), count):
+        for rows in itertools.combinations_with_replacement(range(len(moves)), count):
             several = [moves[row] for row in rows]
-            if all(move.pairable for move in several) and _may_add_up(change, several) and _differ(several):
+            if all(move.pairable for move in several) and _may_add_up(change, several):
                 prior = log_prior + sum(math.log(move.prior) for move in several)
                 found[rows] = prior + _several(change, board, several)
     return found
@@ -191,11 +192,6 @@ def _one(change: TwinChange, board: TwinBoard, move: TwinMove) -> float:
     return density
 
 
-def _differ(moves: Sequence[TwinMove]) -> bool:
-    """Two of one SKU in one slot and one direction are a quantity, not two movements."""
-    return len({(move.kind, move.weight_g > 0) for move in moves}) == len(moves)
-
-
 def _may_add_up(change: TwinChange, moves: Sequence[TwinMove]) -> bool:
     off = change.z[0] - sum(move.weight_g for move in moves)
     return abs(off) <= belief.PAIR_SIGMAS * math.sqrt(_sum_var(change, moves))
@@ -211,10 +207,10 @@ def _sum_of(change: TwinChange, moves: Sequence[TwinMove]) -> float:
 
 def _several(change: TwinChange, board: TwinBoard, moves: Sequence[TwinMove]) -> float:
     density = _sum_of(change, moves)
-    for a, b in itertools.combinations(moves, 2):
-        if a.kind[0] == b.kind[0] and a.weight_g * b.weight_g < 0:
+    for i, j in itertools.combinations(range(len(moves)), 2):
+        if moves[i].kind[0] == moves[j].kind[0] and moves[i].weight_g * moves[j].weight_g < 0:
             # Taken and put back: most likely one and the same unit, which weighs what it weighs.
-            others = [move for move in moves if move is not a and move is not b]
+            others = [move for k, move in enumerate(moves) if k not in (i, j)]
             weighed_twice = change._replace(gain_var=change.gain_var + REWEIGHED_VAR)
             density = _mixed(belief.SAME_UNIT_SHARE, density, _sum_of(weighed_twice, others))
             break
