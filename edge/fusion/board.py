@@ -109,6 +109,8 @@ class BoardFusion:
         ]
         surest = min([event.confidence for event in events], default=best.probability)
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
+        # An arm at rest, or a thing half lifted, looks like something unknown until it goes.
+        sure = sure and all(event.sku is not None for event in events)
         told = _Known(reading, best.story, events, movements)
         if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
             return self._settle_up_to(told, len(chain) - 1, decided_ns)

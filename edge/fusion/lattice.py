@@ -31,6 +31,7 @@ LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
 KEPT_WELL = 1.0  # one hand at one place explains the whole activity: several things need to be likelier beforehand ...
 PLAIN = 6.0  # ... or less likely by no more than this, to be looked at
 RESTED = -8.0
+PEAK_SHARE = 0.0007
 SEVERAL_MOST = 12  # explanations by several movements followed per edge
 QUICKEST_NS = 500_000_000  # in less than this nobody does two things
 LOG_TOO_QUICK, LOG_AT_ONCE = math.log(1e-3), -30.0
@@ -202,7 +203,8 @@ class _Link:
 def _link(
     model: BoardModel, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves
 ) -> _Link | None:
-    edge = _edge(model, chain, i, j, moves)
+    loads = np.abs(activity.stretch(i, j).z[:, 0])
+    edge = _edge(model, chain, i, j, moves, float(loads.max()) if loads.size else 0.0)
     if edge is None:
         return None
     single, _, kept = activity.path(i, j, *movements_as_loads((0,), moves, edge.z, edge.var))
@@ -294,11 +296,17 @@ def _reading(complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Pa
     return Reading(tuple(stories), sum(told.probability for told in stories if not told.complete))
 
 
-def _edge(model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Moves) -> Edge | None:
+def _edge(
+    model: BoardModel, chain: Sequence[Plateau], i: int, j: int, moves: Moves, peak_g: float = 0.0
+) -> Edge | None:
+    """``peak_g``: the greatest load in between, of which cells creep and plates slide for a while."""
     change = change_between(model, chain[i], chain[j])
     if change is None:
         return None
     z, var, gain_var = change
+    edges = model.edges_mm
+    levers_mm = np.array([1.0, 0.25 * (edges[1] - edges[0]), 0.25 * (edges[3] - edges[2])])
+    var = var + (PEAK_SHARE * peak_g * levers_mm) ** 2
     top_log, top = np.empty(TOP), np.empty((TOP, 3), np.int64)
     evidence = explain(z, var, gain_var, model.sees, model.edges_mm, moves, top_log, top)
     return Edge(i, j, z, var, gain_var, float(evidence), top_log, top)

@@ -21,6 +21,7 @@ from edge.fusion.sharing import complaint
 from edge.trace.event import Alternative, Event, Evidence, Kind, Status
 
 BLIND_S = 2.0  # a board that couldn't see for longer than this sends what it finds afterwards to review
+LIGHT_G = 15.0  # something unknown, lighter than this, may be creep, a crumb or a cable that pulls
 _LEAST_PROBABLE = 1e-4  # alternatives below that aren't told
 _ALTERNATIVES = 4
 
@@ -76,7 +77,7 @@ class Reporter:
             confidence=confidence,
             # Something unknown is taken that nobody saw come: more likely a shelf that isn't as the planogram says.
             needs_review=blind
-            or (sign < 0 and movement.step.rows == (FOREIGN_PUT,))
+            or (movement.step.rows == (FOREIGN_PUT,) and (sign < 0 or movement.grams < LIGHT_G))
             or wrong is not None
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),

@@ -86,8 +86,8 @@ def activity_of(model: BoardModel, z: Floats, change: Floats, noise_g: float = 0
     end_s = BEGIN_S + len(z) * BATCH_NS * 1e-9
     chain = [plateau(model, level, 0.0, BEGIN_S), plateau(model, level + change * model.sees, end_s, end_s + 2.0)]
 
-    def between(first_ns: int, last_ns: int) -> tuple[Floats, Ints, int]:
-        assert (first_ns, last_ns) == (every_ns[0], every_ns[-1])
+    def between(first_ns: int, last_ns: int, mask: int) -> tuple[Floats, Ints, int]:
+        assert (first_ns, last_ns, mask) == (every_ns[0], every_ns[-1], chain[0].mask)
         return level + noisy, every_ns, 0
 
     return Activity(model, chain, between)

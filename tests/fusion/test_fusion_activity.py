@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -21,13 +23,15 @@ LEFT, RIGHT = load(352.0, -300.0, 60.0), load(410.0, 300.0, -80.0)
 
 
 class _Board:
-    """Batches that count up from 1 g at the board's middle, and how often each stretch of them was asked for."""
+    """Batches that count up from 1 g at the board's middle, and what was asked for: from and to, and by which cells."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
+        self.masks: set[int] = set()
 
-    def between(self, begin_ns: int, end_ns: int) -> tuple[Floats, Ints, int]:
+    def between(self, begin_ns: int, end_ns: int, mask: int) -> tuple[Floats, Ints, int]:
         self.asked.append((begin_ns / 1e9, end_ns / 1e9))
+        self.masks.add(mask)
         every_ns = np.arange(begin_ns, end_ns + 1, BATCH_NS)
         return times(1.0 + every_ns[:-1] / BATCH_NS, load(1.0)), every_ns, 0
 
@@ -68,12 +72,16 @@ def test_a_stretch_is_told_from_the_level_that_it_leaves() -> None:
     np.testing.assert_allclose(activity.stretch(1, 2).z[:, 0], np.arange(141, 146) - 700.0, atol=1e-6)
 
 
-def test_a_plateau_without_all_cells_says_nothing_of_a_hand() -> None:
-    """What the cells that are left carry isn't what lies on the board."""
+def test_with_a_cell_missing_all_is_told_by_the_cells_that_always_worked() -> None:
+    """What three cells carry isn't what four do: levels and batches are compared as the same cells tell them."""
     chain = _chain((1000.0, 0.0, 5.0), (700.0, 5.5, 7.0), (648.0, 8.5, 10.0))
     chain[1].level_g[2] = np.nan
-    stretch = Activity(CORNERS, chain, _Board().between).stretch(0, 2)
-    assert set(stretch.weight.tolist()) == {BATCH_WEIGHT}
+    chain[1] = dataclasses.replace(chain[1], mask=0b1011)
+    board = _Board()
+    stretch = Activity(CORNERS, chain, board.between).stretch(0, 2)
+    assert board.masks == {0b1011}
+    looks = stretch.z[stretch.weight == 1.0]
+    np.testing.assert_allclose(looks, [load(-300.0)], atol=1e-6)
     assert np.isfinite(stretch.z).all()
 
 

@@ -105,14 +105,14 @@ def test_probabilities_are_probabilities(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fields_make_sense(seed: int) -> None:
     """Sign and kind agree, SKUs and slots are the planogram's, places lie on the board, foreign objects have neither
-    SKU nor slot, and what isn't sure goes to a person."""
+    SKU nor slot, what isn't sure goes to a person."""
     played, events = _busy(seed)
     review_below = played.setup.node.fusion.review_below
     for event in events:
         assert (event.grams > 0) == (event.kind.value == "put")
         assert event.quantity >= 1
         if event.sku is None:
-            assert (event.slot, event.needs_review, event.quantity) == (None, True, 1)
+            assert (event.slot, event.quantity) == (None, 1)
         else:
             assert event.sku in played.setup.planogram.skus
             assert played.setup.planogram.slots[event.slot or ""].board == event.board
@@ -157,7 +157,7 @@ def test_changes_of_the_cells_add_up_to_the_grams_of_a_calm_visit(seed: int) -> 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_final_event_of_a_calm_visit_was_announced_alike(seed: int) -> None:
     """Early, then final: the same id, earlier, with the same SKU, slot and quantity."""
-    played = play(script(Pick(5.0, "A4"), Put(13.0, "A4")), 26.0, seed)
+    played = play(script(Pick(5.0, "A4", touch_g=50.0), Put(13.0, "A4", contact_s=0.6)), 26.0, seed)
     histories = _histories(tuple(played.events()))
     assert len(histories) == 2
     for history in histories.values():
