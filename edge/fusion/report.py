@@ -22,6 +22,7 @@ from edge.trace.event import Alternative, Event, Evidence, Kind, Status
 
 BLIND_S = 2.0  # a board that couldn't see for longer than this sends what it finds afterwards to review
 LIGHT_G = 15.0  # something unknown, lighter than this, may be creep, a crumb or a cable that pulls
+STAYS_S = 4.4  # longer than most arms rest
 _LEAST_PROBABLE = 1e-4  # alternatives below that aren't told
 _ALTERNATIVES = 4
 
@@ -75,9 +76,8 @@ class Reporter:
             time_ns=movement.time_ns,
             decided_ns=decided_ns,
             confidence=confidence,
-            # Something unknown is taken that nobody saw come: more likely a shelf that isn't as the planogram says.
             needs_review=blind
-            or (movement.step.rows == (FOREIGN_PUT,) and (sign < 0 or movement.grams < LIGHT_G))
+            or self._unsettling(movement, before, after)
             or wrong is not None
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),
@@ -91,6 +91,16 @@ class Reporter:
                 faults=self._faults(mask, new_faults, wrong),
             ),
         )
+
+    def _unsettling(self, movement: Movement, before: Plateau, after: Plateau) -> bool:
+        """Whether something unknown may be no thing at all: too light, there too shortly (an arm), or never seen come
+        (a shelf that isn't as the planogram says)."""
+        sign, sku, _, _ = movement.move
+        if sku != FOREIGN:
+            return False
+        if movement.step.rows == (FOREIGN_PUT,):
+            return sign < 0 or movement.grams < LIGHT_G or after.seconds < STAYS_S
+        return movement.step.undoes is not None and before.seconds < STAYS_S
 
     def _sku(self, sku: int) -> str | None:
         return self.skus.ids[sku] if sku != FOREIGN else None

@@ -36,10 +36,10 @@ print(json.dumps(exact(pushed(setup, [blocks]))))
 def test_without_numba_the_same_events(tmp_path: Path) -> None:
     """Two visits at once, a foreign object, corrupted codes and resets are among what both must say alike."""
     shopper = RandomShopper(
-        5, until_s=22.0, grab_share=0.2, second_hand_share=0.3, wrong_slot_share=0.3, look_share=0.3, foreign_share=0.2
+        5, until_s=16.0, grab_share=0.2, second_hand_share=0.3, wrong_slot_share=0.3, look_share=0.3, foreign_share=0.2
     )
     setup = setup_of({"b": CORNERS, "one": {"all": (450.0, 200.0)}})
-    played = play(shopper, 26.0, seed=5, setup=setup, faults=FaultRates.worst())
+    played = play(shopper, 20.0, seed=5, setup=setup, faults=FaultRates.worst())
     blocks = played.whole()
     (tmp_path / "texts.json").write_text(
         json.dumps(

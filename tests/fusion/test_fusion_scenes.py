@@ -11,7 +11,7 @@ from drivers.simulated.physics import FaultRates
 from drivers.simulated.shopper import RandomShopper
 from edge.fusion.score import Score, score
 
-SEEDS = range(1301, 1313)
+SEEDS = range(1301, 1309)
 DURATION_S = 180.0
 
 
@@ -30,7 +30,7 @@ def _sum(name: str) -> int:
 
 
 def test_f1_over_scenes_of_three_minutes() -> None:
-    assert _sum("label_units") > 500
+    assert _sum("label_units") > 330
     assert 2 * _sum("right_units") / (_sum("label_units") + _sum("event_units")) >= 0.99
 
 

@@ -68,7 +68,7 @@ def test_one_sample_at_a_time(name: str, tell_time: bool) -> None:
     assert exact(pushed(_played(name).setup, pieces, tell_time)) == _at_once(name)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=16, deadline=None, derandomize=True)
 @given(
     name=st.sampled_from(SCENES),
     sizes_s=st.lists(st.one_of(st.floats(0.002, 0.2), st.floats(0.2, 10.0)), min_size=1, max_size=12),
@@ -85,7 +85,7 @@ def test_any_cuts_give_the_same_events(name: str, sizes_s: list[float], tell_tim
     assert exact(pushed(_played(name).setup, _windows(blocks, cuts), tell_time)) == _at_once(name)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(name=st.sampled_from(SCENES), turns=st.lists(st.tuples(st.booleans(), st.integers(1, 3000)), max_size=60))
 def test_boards_may_run_ahead_of_each_other(name: str, turns: list[tuple[bool, int]]) -> None:
     """Without being told the time, decisions wait until every board was heard: who came first doesn't matter."""
@@ -120,7 +120,7 @@ def test_boards_that_sample_at_the_same_instants(first: str) -> None:
     assert exact(pushed(setup, one_by_one, tell_time=False)) == at_once
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(name=st.sampled_from(SCENES), batches=st.integers(-(10**6), 10**8))
 def test_a_shifted_clock_shifts_the_events_and_nothing_else(name: str, batches: int) -> None:
     """P6. Up to two months of uptime: to the bit."""

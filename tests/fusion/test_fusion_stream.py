@@ -17,7 +17,7 @@ from drivers.simulated.scene import Pick, Put
 from drivers.simulated.shopper import RandomShopper
 from edge.trace.event import Event, Status
 
-SEEDS = [41, 42, 43, 44, 45, 46]
+SEEDS = [41, 42, 43, 44]
 
 
 @functools.cache
@@ -169,10 +169,10 @@ def test_a_final_event_of_a_calm_visit_was_announced_alike(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_wherever_a_trace_ends_the_stream_is_in_order(seed: int) -> None:
-    """Cut off every 50 ms around two visits: decisions in order of time, never before the fact, nothing left open."""
+    """Cut off every 150 ms around two visits: decisions in order of time, never before the fact, nothing left open."""
     played = play(script(Pick(3.0, "A4"), Put(5.5, "A4")), 12.0, seed)
     (block,) = played.whole()
-    for end_s in np.arange(3.0, 12.0, 0.05):
+    for end_s in np.arange(3.0 + 0.037 * (seed - 40), 12.0, 0.15):
         cut = block.part(0, int(np.searchsorted(block.time_ns, end_s * 1e9)))
         events = played.with_samples([cut]).events()
         decided = [event.decided_ns for event in events]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fusion_boards import CORNERS, SLOT_MM, WEIGHTS_G, play, script, setup_of, told
 
@@ -97,21 +98,26 @@ def test_put_on_a_board_whose_planogram_doesnt_know_it(seed: int) -> None:
     carried = play(script(Pick(5.0, "A5"), Put(11.0, "B2", sku="sku5")), 24.0, seed, setup).finals()
     assert [told(event) for event in carried] == [("pick", "sku5", "A5", 1), ("put", "sku5", "B2", 1)]
     (brought,) = play(script(Put(11.0, "B2", sku="sku5", fresh=True)), 24.0, seed, setup).finals()
-    assert brought.needs_review
-    assert (brought.sku, brought.confidence > 0.99) != ("sku5", True)
+    assert brought.sku is None or brought.needs_review
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_something_unknown_comes_and_goes(seed: int) -> None:
-    """A foreign object is nobody's SKU, and a person is asked about it."""
+    """A foreign object is nobody's SKU. Where nobody saw it come, more likely the shelf isn't as the planogram says: a
+    person is asked."""
     scene = script(ForeignPut(5.0, "b", 2345.0, 300.0, 200.0), ForeignTake(16.0, "b"))
-    came, went = play(scene, 30.0, seed).finals()
+    played = play(scene, 30.0, seed)
+    came, went = played.finals()
     assert told(came) == ("put", None, None, 1)
     assert told(went) == ("pick", None, None, 1)
     for event in (came, went):
         assert abs(event.grams) == pytest.approx(2345, abs=10)
         assert event.x_mm == pytest.approx(300, abs=10)
-        assert event.needs_review
+    (block,) = played.whole()
+    after = block.part(int(np.searchsorted(block.time_ns, 11e9)), len(block))
+    (unseen,) = played.with_samples([after]).finals()
+    assert told(unseen) == ("pick", None, None, 1)
+    assert unseen.needs_review
 
 
 @pytest.mark.parametrize("seed", SEEDS)
