@@ -8,7 +8,8 @@ import numpy as np
 
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
-from edge.fusion.lattice import Links, Move, Reading, Step, Story, read_chain
+from edge.fusion.lattice import Reading, Step, read_chain
+from edge.fusion.links import Links, Move, Story
 from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands, HandUnit, Stray
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
@@ -105,7 +106,16 @@ class BoardFusion:
         movements = movements_of(self.model, chain, moves, best.steps, activity)
         new_faults = self._faults_now - self._faults_settled
         events = [
-            self._reporter.event(reading, best.story, chain, movement, new_faults, decided_ns) for movement in movements
+            self._reporter.event(
+                reading,
+                best.story,
+                chain,
+                movement,
+                new_faults,
+                decided_ns,
+                sum(earlier.move == movement.move for earlier in movements[: k + 1]),
+            )
+            for k, movement in enumerate(movements)
         ]
         surest = min([event.confidence for event in events], default=best.probability)
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.fusion.lattice import Story
+from edge.fusion.links import Story
 from edge.fusion.movement import Movement
 from edge.fusion.plateau import Plateau
 

@@ -110,27 +110,6 @@ def log_anything(
 
 
 @njit(cache=True)
-def log_share_of(
-    z: npt.NDArray[np.float64], item: npt.NDArray[np.float64], place_var: npt.NDArray[np.float64],
-    sees: npt.NDArray[np.bool_],
-) -> float:  # fmt: skip
-    """Log density of a load that is some share, up to twice and of either sign, of the load ``item``, at its place.
-
-    ``place_var``: [3] variance of that place in mm^2 along the axes (component 0 unused).
-    """
-    grams = abs(item[0])
-    if abs(z[0]) > 2.0 * grams:
-        return -1e9
-    density = -math.log(4.0 * grams)
-    for axis in (1, 2):
-        if sees[axis]:
-            reach = abs(z[0]) + 2.0  # small loads are placed less well
-            off = (z[axis] - z[0] * item[axis] / item[0]) / reach
-            density += log_normal(off, place_var[axis]) - math.log(reach)
-    return density
-
-
-@njit(cache=True)
 def log_foreign(z: npt.NDArray[np.float64], sees: npt.NDArray[np.bool_], board_mm: npt.NDArray[np.float64]) -> float:
     """Log density of a change if an unknown object came or went."""
     grams = abs(z[0])

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.fusion.activity import Activity, movements_as_loads
-from edge.fusion.lattice import Move, Step, move_of
+from edge.fusion.lattice import Step
 from edge.fusion.likelihood import FOREIGN_PUT
+from edge.fusion.links import Move, move_of
 from edge.fusion.model import BoardModel
 from edge.fusion.moves import Moves
 from edge.fusion.plateau import Plateau

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from edge.fusion.activity import BatchesBetween
 from edge.fusion.clean import FAULT_NAMES
 from edge.fusion.doubt import trust
-from edge.fusion.lattice import Move, Reading, Story
+from edge.fusion.lattice import Reading
 from edge.fusion.likelihood import FOREIGN_PUT
+from edge.fusion.links import Move, Story
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement
 from edge.fusion.moves import FOREIGN
@@ -44,13 +45,15 @@ class Reporter:
         movement: Movement,
         new_faults: npt.NDArray[np.int64],
         decided_ns: int,
+        times: int = 1,
     ) -> Event:
         """One movement of the story ``told`` as an event.
 
-        ``new_faults`` [cells, FAULT_KINDS] came since the last settled state.
+        ``new_faults`` [cells, FAULT_KINDS] came since the last settled state. ``times``: how often the very same
+        movement has been told by now, this one included.
         """
         sign, sku, slot, quantity = movement.move
-        confidence = reading.confidence(movement.move) * trust(told, chain, movement)
+        confidence = reading.confidence(movement.move, times) * trust(told, chain, movement)
         edge = movement.step.edge
         before, after = chain[edge.i], chain[edge.j]
         mask = before.mask & after.mask

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +38,7 @@ def load(grams: float, x_mm: float = 0.0, y_mm: float = 0.0) -> Floats:
     return np.array([grams, grams * x_mm, grams * y_mm])
 
 
-def times(course: Sequence[float], what: Floats) -> Floats:
+def times(course: npt.ArrayLike, what: Floats) -> Floats:
     """A load that comes and goes: so many times ``what`` in each batch."""
     return np.asarray(course, np.float64)[:, None] * what
 
@@ -55,22 +54,24 @@ def during(batches: int, begin: int, end: int) -> Floats:
     return np.where((at >= begin) & (at < end), 1.0, np.where((at == begin - 1) | (at == end), 0.5, 0.0))
 
 
-def plateau(model: BoardModel, z: Floats, begin_s: float, end_s: float, **changes: float) -> Plateau:
-    """A quiet stretch at which the board says ``z``."""
+def plateau(
+    model: BoardModel, z: Floats, begin_s: float, end_s: float, unrest: float = 1.0, noise_g: float = 0.2
+) -> Plateau:
+    """A quiet stretch at which the board says ``z``, with a batch noise of ``noise_g``, ``unrest`` times the usual."""
     cells = len(model.cell_ids)
     level = np.linalg.pinv(model.statics.transforms[-1]) @ z
     batches = max(round((end_s - begin_s) * 1e9 / BATCH_NS), 1)
-    made = Plateau(
+    sum_var = 2.0 * noise_g**2 / batches
+    return Plateau(
         begin_ns=round(begin_s * 1e9),
         end_ns=round(end_s * 1e9),
         mask=(1 << cells) - 1,
         level_g=level,
-        level_var=np.full(cells, 0.02 / batches),
-        sum_var=0.08 / batches,
+        level_var=np.full(cells, sum_var / cells),
+        sum_var=sum_var,
         batches=batches,
-        unrest=1.0,
+        unrest=unrest,
     )
-    return dataclasses.replace(made, **changes)
 
 
 def activity_of(model: BoardModel, z: Floats, change: Floats, noise_g: float = 0.2, seed: int = 1) -> Activity:

@@ -13,7 +13,7 @@ from ingesting import Ingested, calm, in_order, ingested
 
 from edge.fusion.frames import WINDOW_NS, new_cell_state
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 COUNTS_PER_GRAM = 1000.0
 BATCH_S = 0.05
 

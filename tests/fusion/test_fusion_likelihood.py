@@ -19,7 +19,6 @@ from edge.fusion.likelihood import (
     log_laplace,
     log_normal,
     log_nothing,
-    log_share_of,
     log_tailed,
 )
 
@@ -104,19 +103,6 @@ def test_a_load_anywhere_on_the_board(grams: float) -> None:
 
     assert moment(1, np.array([True, True, False])) == pytest.approx(1, abs=1e-3)
     assert moment(2, np.array([True, False, True])) == pytest.approx(1, abs=1e-3)
-
-
-def test_some_share_of_a_load() -> None:
-    """Up to twice the load and of either sign, uniform; at its place."""
-    item, place_var = np.array([-352.0, 20_000.0, 1_000.0]), np.array([0.0, 400.0, 400.0])
-
-    def weight(w: float) -> float:
-        return float(log_share_of(np.array([w, 0.0, 0.0]), item, place_var, WEIGHT_ONLY))
-
-    assert _sum(weight, -2.2 * 352, 2.2 * 352) == pytest.approx(1, abs=1e-3)
-    half = np.array([-176.0, 10_000.0, 500.0])
-    beside = half + np.array([0.0, 176.0 * 100, 0.0])
-    assert log_share_of(half, item, place_var, ALL) > log_share_of(beside, item, place_var, ALL) + 5
 
 
 def test_adding_logs() -> None:

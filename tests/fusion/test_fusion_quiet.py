@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +58,7 @@ def _noise(rng: np.random.Generator, batches: int, cells: int = 1) -> Floats:
     return noise
 
 
-def _board(total_g: Sequence[float] | Floats, noise_g: float = 0.2, seed: int = 1, cells: int = 4) -> Floats:
+def _board(total_g: npt.ArrayLike, noise_g: float = 0.2, seed: int = 1, cells: int = 4) -> Floats:
     total = np.asarray(total_g, np.float64)
     board: Floats = total[:, None] / cells + noise_g * _noise(np.random.default_rng(seed), total.size, cells)
     return board

@@ -19,10 +19,8 @@ CLEARLY = 3.0  # nats
 
 def _plateau(seconds: float, tremor_g: float = 0.0) -> Plateau:
     """A plateau of a board with a batch noise of 0.2 g, on which somebody's hand trembles."""
-    unrest = math.hypot(tremor_g, NOISE_G) / NOISE_G
-    batches = max(round(20 * seconds), 1)
-    sum_var = 2.0 * (unrest * NOISE_G) ** 2 / batches
-    return plateau(MODEL, load(1000.0), 5.0, 5.0 + seconds, unrest=unrest, sum_var=sum_var)
+    noise_g = math.hypot(tremor_g, NOISE_G)
+    return plateau(MODEL, load(1000.0), 5.0, 5.0 + seconds, noise_g / NOISE_G, noise_g)
 
 
 @pytest.mark.parametrize("force_g", [1000.0, 3000.0])

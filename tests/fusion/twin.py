@@ -108,7 +108,7 @@ class TwinBoard(NamedTuple):
 def explanations(change: TwinChange, board: TwinBoard, moves: Sequence[TwinMove]) -> dict[tuple[int, ...], float]:
     """Log of prior times density of every explanation: () nothing, (-1,) a foreign object, else one to three moves,
     the same one more than once, too."""
-    found = {(): belief.LOG_NOTHING + _nothing(change, board)}
+    found: dict[tuple[int, ...], float] = {(): belief.LOG_NOTHING + _nothing(change, board)}
     found[(-1,)] = (belief.LOG_FOREIGN if change.z[0] > 0 else belief.LOG_FOREIGN_TAKEN) + _foreign(change, board)
     for i, move in enumerate(moves):
         if move.weight_g * change.z[0] > 0:
