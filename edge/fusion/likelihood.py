@@ -26,7 +26,7 @@ LOG_NOTHING = math.log(0.45)
 LOG_ONE = math.log(0.50)
 LOG_TWO = math.log(0.03)
 LOG_THREE = math.log(0.005)
-LOG_FOREIGN = math.log(0.004)
+LOG_FOREIGN = math.log(0.015)
 LOG_FOREIGN_TAKEN = math.log(0.0002)  # nobody takes away what wasn't there; it may have lain there from the start
 TAIL_SHARE = 0.01
 JOLT_SHARE = 0.10
@@ -162,19 +162,18 @@ def log_several(
             mean += moves.weight_g[m]
             spread += moves.weight_var[m]
     density = log_normal(z[0] - mean, spread)
-    pair_a, pair_b = -1, -1
+    left, returned = k, False  # of three, the one that isn't of the pair
     if _one_unit(moves, i, j):
-        pair_a, pair_b = i, j
+        returned = True
     elif k >= 0 and _one_unit(moves, i, k):
-        pair_a, pair_b = i, k
+        left, returned = j, True
     elif k >= 0 and _one_unit(moves, j, k):
-        pair_a, pair_b = j, k
-    if pair_a >= 0:
+        left, returned = i, True
+    if returned:
         mean = 0.0
-        for m in (i, j, k):
-            if m >= 0 and m != pair_a and m != pair_b:
-                mean += moves.weight_g[m]
-                same += moves.weight_var[m]
+        if left >= 0:
+            mean = moves.weight_g[left]
+            same += moves.weight_var[left]
         tight = log_normal(z[0] - mean, same)
         density = log_add(math.log(SAME_UNIT_SHARE) + tight, math.log(1.0 - SAME_UNIT_SHARE) + density)
     for axis in (1, 2):

@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # 1, 2, ... units at once: 8 of 237 AutoCheckout events had several products.
-QUANTITY_PRIOR = (0.885, 0.10, 0.012, 0.002, 0.0007, 0.0003)
+QUANTITY_PRIOR = (0.83, 0.12, 0.04, 0.006, 0.0025, 0.0015)
 EMPTY_SLOT = 0.02  # chance, beside a stocked slot's, that a slot we hold for empty wasn't
 RETURN_WITH_HANDS = 0.7  # of the puts while something is out in hands: it comes back
 RETURN_HOME = 0.8  # ... to its own slot (24 % of AutoCheckout's events were returns, a good part misplaced)

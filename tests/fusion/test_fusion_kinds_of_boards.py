@@ -10,6 +10,7 @@ from fusion_boards import CORNERS, WEIGHTS_G, play, script, setup_of, told
 from drivers.simulated.scene import Pick, Put
 
 ROW = {"l": (30.0, 200.0), "r": (870.0, 200.0)}
+COLUMN = {"front": (450.0, 30.0), "back": (450.0, 370.0)}
 EIGHT = {f"c{k}": (30.0 + 280.0 * (k % 4), 30.0 + 340.0 * (k // 4)) for k in range(8)}
 SEEDS = [21, 22, 23]
 PICK_AND_PUT = script(Pick(5.0, "A4"), Put(13.0, "A4"))
@@ -53,6 +54,13 @@ def test_a_row_of_two_knows_the_place_along_it(seed: int) -> None:
         assert event.y_mm is None
         assert event.x_mm is not None
         assert 440 < event.x_mm < 575
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_column_of_two_knows_how_far_back(seed: int) -> None:
+    finals = play(PICK_AND_PUT, 26.0, seed, setup_of({"b": COLUMN})).finals()
+    assert [told(event)[:2] for event in finals] == [("pick", "sku4"), ("put", "sku4")]
+    assert all(event.x_mm is None and event.y_mm is not None for event in finals)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
