@@ -12,6 +12,7 @@ from edge.fusion.model import BoardModel
 from edge.fusion.moves import Moves
 from edge.fusion.path import follow
 from edge.fusion.plateau import Plateau
+from edge.fusion.stretch import leans, ringing
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -24,10 +25,7 @@ HAND_OFF_MM = 20.0  # a hand's own place, from the middle of what it moves
 EDGE_MM = 8.0
 BATCHES_MOST = 240  # longer activities are looked at more coarsely
 RING_G = 1.0
-LEAN_G = 60.0  # less than that on top of a level says nothing of a place
 LASTS_MOST = 40.0
-LEAN_BATCHES = 6
-SAME_PLACE_MM = 20.0
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
 PLANE_BATCHES = 8
 PLANE_FLAT = 4.0  # how much thinner than wide the batches of two hands lie
@@ -119,7 +117,7 @@ class Activity:
         change = transform @ np.nan_to_num(chain[j].level_g - chain[i].level_g)
         plane = _plane(joined) if bool(self._model.sees.all()) else None
         return Stretch(
-            joined, at, np.concatenate(weight), np.concatenate(lasts), _leans(joined, change),
+            joined, at, np.concatenate(weight), np.concatenate(lasts), leans(joined, change),
             self._noise(chain[i], joined), plane,
         )  # fmt: skip
 
@@ -138,39 +136,10 @@ class Activity:
         return found
 
     def _noise(self, before: Plateau, z: Floats) -> Floats:
-        """Covariance [n, 3, 3] of what a batch may be off: noise, and a plate that rings.
-
-        A plate rings from batch to batch, hands don't: what is left of a batch less its neighbours' mean, squared and
-        averaged over five batches, is three times (between white noise's 1.5 and a zigzag's 4) the variance.
-        """
         edges = self._model.edges_mm
         weight = (RING_G**2 + 2.0 * before.sum_var * before.batches) ** 0.5
         extents = np.array([1.0, 0.25 * (edges[1] - edges[0]), 0.25 * (edges[3] - edges[2])])
-        noise = np.zeros((len(z), 3, 3)) + np.diag((weight * extents) ** 2)
-        if len(z) > 2:
-            rough = z[1:-1] - 0.5 * (z[:-2] + z[2:])
-            squares = np.zeros((len(z), 3, 3))
-            squares[1:-1] = rough[:, :, None] * rough[:, None, :]
-            squares[0], squares[-1] = squares[1], squares[-2]
-            sums = np.concatenate([np.zeros((1, 3, 3)), np.cumsum(squares, axis=0)])
-            first, last = np.maximum(np.arange(len(z)) - 2, 0), np.minimum(np.arange(len(z)) + 3, len(z))
-            noise += (sums[last] - sums[first]) / (3.0 * (last - first)[:, None, None])
-        return np.where(self._model.sees[:, None] & self._model.sees, noise, 0.0)
-
-
-def _leans(z: Floats, change: Floats) -> Floats:
-    """Places [lines, 2] that the activity itself shows a load at: as it begins, as it ends, where it is greatest."""
-    found: list[Floats] = []
-    first, last = z, z[::-1] - change
-    loads = np.abs(z[:, 0])
-    greatest = z[loads >= np.quantile(loads, 0.75)] if len(z) else z
-    for part in (first, last, greatest):
-        loaded = part[part[:, 0] > LEAN_G][:LEAN_BATCHES] if part is not greatest else part[part[:, 0] > LEAN_G]
-        if len(loaded):
-            place = np.median(loaded[:, 1:] / loaded[:, :1], axis=0)
-            if all(np.abs(place - other).max() > SAME_PLACE_MM for other in found):
-                found.append(place)
-    return np.array(found).reshape(-1, 2)
+        return ringing(z, (weight * extents) ** 2, self._model.sees)
 
 
 def _plane(z: Floats) -> Floats | None:

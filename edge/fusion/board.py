@@ -36,6 +36,7 @@ class _Known:
     story: Story
     events: list[Event]
     movements: list[Movement]
+    sure: bool  # enough to be settled as soon as the shelf has been quiet for long enough
 
 
 class BoardFusion:
@@ -74,6 +75,8 @@ class BoardFusion:
             return []
         if self._chain.knows(plateau):
             self._chain.look_again(plateau)
+            if self._known is not None and self._known.sure and self._known.events and plateau.seconds < SETTLED_S:
+                return []  # a slightly better level changes nothing that is sure; it is read once more to be settled
         elif mark.kind != END:
             self._chain.open(plateau)
         if len(self._chain) == 1 or mark.kind == END:
@@ -121,7 +124,7 @@ class BoardFusion:
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
         # An arm at rest, or a thing half lifted, looks like something unknown until it goes.
         sure = sure and all(event.sku is not None for event in events)
-        told = _Known(reading, best.story, events, movements)
+        told = _Known(reading, best.story, events, movements, sure)
         if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
             return self._settle_up_to(told, len(chain) - 1, decided_ns)
         node = self._settled_node(reading, best.steps, quiet_s)

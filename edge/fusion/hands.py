@@ -116,25 +116,27 @@ def log_place(r: Floats, before: Floats, goes_on: bool, line: Floats, noise: Flo
 
 
 @njit(cache=True)
-def log_stays(r: Floats, before: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
+def log_stays(
+    r: Floats, before: Floats, weight: float, line: Floats, there: float, elsewhere: float, noise: Floats
+) -> float:
     """Density of a batch under a hand that goes on from the batch before, and a little for where it is.
 
     A force that was held for a whole plateau (``weight`` 1) is a force somebody chose, not a step from the one before.
+    ``there``, ``elsewhere``: `log_place` of the batch on the line and on that of a load anywhere, not going on.
     """
     step = _log_force_step(r[0] - before[0], abs(before[0])) if weight < 1.0 else _log_force(r[0], line[_GRAMS])
     step += _log_lift(r[0], line[LIFTS])
     density = weight * (step + log_place(r, before, True, line, noise))
     if line[READ_OFF] > 0.0:
         return density
-    return density + STAYS_WEIGHT * (log_place(r, r, False, line, noise) - log_place(r, r, False, anywhere, noise))
+    return density + STAYS_WEIGHT * (there - elsewhere)
 
 
 @njit(cache=True)
-def log_enters(r: Floats, weight: float, line: Floats, anywhere: Floats, noise: Floats) -> float:
+def log_enters(r: Floats, weight: float, line: Floats, there: float, elsewhere: float) -> float:
     """The same for a hand that comes. It comes to its place once, so that where it comes to has all its weight."""
-    elsewhere = log_place(r, r, False, anywhere, noise)
     # An arm's place was read off this very activity: that it comes there is no evidence.
-    place = elsewhere if line[READ_OFF] > 0.0 else log_place(r, r, False, line, noise)
+    place = elsewhere if line[READ_OFF] > 0.0 else there
     force = _log_force(r[0], line[_GRAMS]) + _log_lift(r[0], line[LIFTS])
     return weight * (force + place) + (1.0 - weight) * (place - elsewhere)
 

@@ -120,6 +120,7 @@ def follow(
             for axis in range(3):
                 r[axis] = z[t, axis] - levels[s, axis]
                 before[axis] = (z[t - 1, axis] if t > 0 else 0.0) - levels[s, axis]
+            elsewhere = log_place(r, r, False, lines[singles - 1], noise[t])
             for mode in range(modes):
                 stayed, stayed_from = score[s, mode], s * modes + mode
                 came, came_from = top[s] + LOG_SWITCH, s * modes + top_mode[s]
@@ -130,19 +131,20 @@ def follow(
                             stayed, stayed_from = score[old, mode] + moves_now, old * modes + mode
                         if top[old] + moves_now + LOG_SWITCH > came:
                             came, came_from = top[old] + moves_now + LOG_SWITCH, old * modes + top_mode[old]
+                if max(stayed, came) < highest - PRUNED:
+                    new[s, mode] = -1e18
+                    continue
                 if mode == 0:
                     value = w * log_at_rest(r, noise[t])
                     stayed, entered = stayed + value, came + math.log(AT_REST) + value
                 elif mode <= singles:
                     line = lines[mode - 1]
-                    stayed = (
-                        stayed + log_stays(r, before, w, line, lines[singles - 1], noise[t])
-                        if stayed > came - PRUNED
-                        else -1e18
-                    )
+                    there = elsewhere if line[READ_OFF] > 0.0 else log_place(r, r, False, line, noise[t])
+                    goes_on = stayed > came - PRUNED
+                    stayed = stayed + log_stays(r, before, w, line, there, elsewhere, noise[t]) if goes_on else -1e18
                     entered = came + line[PRIOR]
                     if entered > stayed:
-                        entered += log_enters(r, w, line, lines[singles - 1], noise[t])
+                        entered += log_enters(r, w, line, there, elsewhere)
                 else:
                     pair = pairs[mode - 1 - singles]
                     stayed = stayed + log_both(r, before, True, w, pair, noise[t]) if stayed > came - PRUNED else -1e18
