@@ -195,8 +195,9 @@ def pairs_of(lines: Floats, k: int, noise: Floats) -> Floats:
     if noise[1, 1] <= 0.0:
         return table[:0]
     sees_y = noise[2, 2] > 0.0
+    second = n if k < 3 else k  # of three movements two hands are enough: nobody leans as well
     for a in range(k):
-        for b in range(a + 1, n):
+        for b in range(a + 1, second):
             p[1], q[1] = lines[a, _X] / LEVER_MM, lines[b, _X] / LEVER_MM
             p[2], q[2] = (lines[a, _Y] / LEVER_MM, lines[b, _Y] / LEVER_MM) if sees_y else (0.0, 0.0)
             if math.hypot(p[1] - q[1], p[2] - q[2]) * LEVER_MM < LINES_APART_MM:
