@@ -17,7 +17,7 @@ from edge.fusion.moves import FOREIGN, CandidateMoves
 from edge.fusion.plateau import END
 from edge.fusion.report import Reporter
 from edge.fusion.senses import Mark, Senses
-from edge.trace.event import Event
+from edge.trace.event import Event, Kind
 
 CHAIN_MOST = 7  # plateaus read together: three visits without a rest, with a hand's plateau in each
 SETTLED_S = 1.0  # quiet for this long, and sure: final
@@ -122,8 +122,9 @@ class BoardFusion:
         ]
         surest = min([event.confidence for event in events], default=best.probability)
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
-        # An arm at rest, or a thing half lifted, looks like something unknown until it goes.
-        sure = sure and all(event.sku is not None for event in events)
+        # An arm at rest, or a thing half lifted, looks like something unknown, or like another thing in the wrong
+        # slot, until it goes.
+        sure = sure and all(event.sku is not None and not self._astray(event) for event in events)
         told = _Known(reading, best.story, events, movements, sure)
         if patient or (sure and quiet_s >= (SETTLED_S if events else 0.5 * SETTLED_S)):
             return self._settle_up_to(told, len(chain) - 1, decided_ns)
@@ -132,6 +133,13 @@ class BoardFusion:
             return self._settle_up_to(told, node, decided_ns)
         self._known = told
         return self._announcer.announce(_likely(events), decided_ns)
+
+    def _astray(self, event: Event) -> bool:
+        """Put where another product belongs."""
+        if event.kind is not Kind.PUT or event.slot is None or event.sku is None:
+            return False
+        home = self._skus.ids[self.model.slot_sku[self.model.slot_ids.index(event.slot)]]
+        return bool(home != event.sku)
 
     def _settled_node(self, reading: Reading, steps: tuple[Step, ...], quiet_s: float) -> int:
         """The latest plateau before the newest about which nothing more will be learned, 0 if there is none.

@@ -23,6 +23,7 @@ from edge.trace.event import Alternative, Event, Evidence, Kind, Status
 
 BLIND_S = 2.0  # a board that couldn't see for longer than this sends what it finds afterwards to review
 LIGHT_G = 15.0  # something unknown, lighter than this, may be creep, a crumb or a cable that pulls
+ALIKE_SIGMAS = 3.0  # something unknown that weighs what a product of this board does, may be that
 STAYS_S = 4.4  # longer than most arms rest
 _LEAST_PROBABLE = 1e-4  # alternatives below that aren't told
 _ALTERNATIVES = 4
@@ -97,10 +98,15 @@ class Reporter:
 
     def _unsettling(self, movement: Movement, before: Plateau, after: Plateau) -> bool:
         """Whether something unknown may be no thing at all: too light, there too shortly (an arm), or never seen come
-        (a shelf that isn't as the planogram says)."""
+        (a shelf that isn't as the planogram says). Or a known one, of which something was misread: it weighs as much.
+        """
         sign, sku, _, _ = movement.move
         if sku != FOREIGN:
             return False
+        own = np.unique(self.model.slot_sku)
+        off_g = np.abs(self.skus.weight_g[own] - abs(movement.grams))
+        if bool((off_g < ALIKE_SIGMAS * np.sqrt(self.skus.spread_var[own] + movement.grams_var)).any()):
+            return True
         if movement.step.rows == (FOREIGN_PUT,):
             return sign < 0 or movement.grams < LIGHT_G or after.seconds < STAYS_S
         return movement.step.undoes is not None and before.seconds < STAYS_S
