@@ -3,12 +3,16 @@
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo test bench lint clean venv
+# What the tests of the shelf MCU need: its compiler, the flasher, and the emulator's library.
+RIG_PACKAGES := gcc make gcc-avr avr-libc avrdude libsimavr-dev
+
+.PHONY: help demo test bench hil lint clean venv tools
 
 help:
 	@echo "make demo    watch shelf events being found, live, on a simulated board (no hardware)"
 	@echo "make test    format, lint, types and tests"
 	@echo "make lint    format, lint and types"
+	@echo "make hil     the tests of real boards: make hil BENCH=my.yaml (see hil/rig/bench.yaml); else the emulator"
 	@echo "make bench   sensing quality, peers, speed and cost (some 15 minutes); pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
@@ -16,8 +20,11 @@ help:
 demo: .venv/.demo
 	@.venv/bin/shelfedge demo
 
-test: lint
+test: lint tools
 	$(PYTHON) -m pytest -n 2
+
+hil: .venv/.dev tools
+	BENCH=$(BENCH) $(PYTHON) -m pytest tests/hil
 
 lint: .venv/.dev
 	$(PYTHON) -m ruff check .
@@ -28,6 +35,21 @@ bench: .venv/.bench
 	@$(PYTHON) -m hil.bench
 
 venv: .venv/.demo
+
+# Installed where that is allowed without asking; else the tests that need them say why they skip.
+tools:
+	@missing=; \
+	for tool in avr-gcc avr-objcopy avrdude gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ -e /usr/include/simavr/sim_avr.h ] || missing="$$missing libsimavr"; \
+	[ -n "$$missing" ] || exit 0; \
+	root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	if command -v apt-get >/dev/null && { [ -z "$$root" ] || $$root true 2>/dev/null; }; then \
+	    echo "Installing$$missing for the tests of the shelf MCU (once) ..."; \
+	    $$root apt-get update -qq && $$root apt-get install -y -qq $(RIG_PACKAGES) >/dev/null || \
+	        echo "That didn't work; those tests will say why they skip."; \
+	else \
+	    echo "Not here:$$missing. The tests of the shelf MCU will skip; with them: sudo apt-get install $(RIG_PACKAGES)"; \
+	fi
 
 clean:
 	rm -rf .venv build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
