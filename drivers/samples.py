@@ -28,6 +28,10 @@ class SampleFlag(IntFlag):
     LATE_READ = 1 << 7  # read too long after the ready edge, so it may mix two conversions
     RESET = 1 << 8  # the chip restarted since the sample before
     MISSING = 1 << 9  # there is a row for it in the source, but no value
+    NOT_READY = 1 << 10  # read as all ones: DOUT was high all along, so the chip wasn't ready or was reset at once
+    OFF_RATE = 1 << 11  # ready at a time that isn't one of its chip's own, which are regular to 0.01 %
+    CUT_SHORT = 1 << 12  # the chip was reset while this was read: whatever follows in it are ones
+    GAIN_SLIP = 1 << 13  # a clock pulse too many or too few: shifted bits, or 2, 4, 1/2, 1/4 times what it was before
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ may be irregular, and a cell may have no value in a row.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,23 +17,25 @@ import numpy.typing as npt
 
 from calibration.record import BoardCalibration, nominal_grams_calibration
 from drivers.samples import SampleBlock
+from edge.trace.cell_kind import COUNTS_PER_GRAM
 from edge.trace.csv_header import CsvHeader, read_header
 from edge.trace.csv_rows import BadRows, RowReader, Rows
 from edge.trace.csv_unit import GramsDoubt
 from edge.trace.errors import TraceError, TraceFileError
 from edge.trace.event import Label
 from edge.trace.format import EPOCH_NS
+from edge.trace.import_forensics import ImportForensics
+from edge.trace.value_step import ValueStep, find_value_step
 from edge.trace.whole_file import refuse_same_file
 from edge.trace.writer import TraceWriter
 
 if TYPE_CHECKING:
     from edge.config.setup import Setup
 
-COUNTS_PER_GRAM = 1000.0
-"""Grams are stored as counts of a milligram, so that there is one code path from here on."""
 GRAMS_COMMON_RELATIVE_SD = 0.015
 """How far a board may be off as a whole when a recording in grams says nothing of its calibration. Source: in the AIM3S
 recording the labelled moves differ from the weighed units by up to 3 %, so 3 % is two standard deviations."""
+_MOST_STORED = 2**31 - 1
 _WINDOW_NS = 30 * EPOCH_NS  # boards are written in turns of this long, well within the writer's limit
 
 
@@ -69,25 +71,34 @@ def import_csv(
     try:
         with source.open("rb") as file:
             size = source.stat().st_size
-            first = file.readline(1 << 20)
-            if not first:
+            head = file.readline(1 << 20)
+            if not head:
                 raise TraceError(f"{source}: the file is empty; expected a header and rows of numbers")
-            header = read_header(first, str(source), setup.node)
+            header = read_header(head, str(source), setup.node)
             used = {board for board, _, _ in header.cells}
-            setup, warnings = _with_calibration(setup, used, grams, source)
             bad = BadRows(str(source))
             reader = RowReader(file, header, bad, COUNTS_PER_GRAM if grams else 1.0, counts=not grams)
+            pieces = reader.rows()
+            first = next(pieces, None)
+            if first is None:
+                raise TraceError(_nothing_usable(source, bad))
+            scales = _scales(first, grams)
+            setup, warnings = _with_calibration(setup, used, header, scales if grams else None, source)
             doubt = GramsDoubt(header)
-            sorter = _BlockCutter(header, COUNTS_PER_GRAM if grams else 1.0)
+            sorter = _BlockCutter(header, scales)
+            forensics = ImportForensics(setup.node, setup.calibration, header, sorter.counts(first.values))
             with TraceWriter(target, setup, labels) as writer:
-                for rows in reader.rows():
+                for rows in itertools.chain([first], pieces):
                     doubt.add(rows.values)
-                    for block in sorter.blocks(rows):
-                        writer.write(block)
+                    for until_ns, blocks in sorter.windows(rows):
+                        for block in forensics.judged(blocks, until_ns):
+                            writer.write(block)
                     if progress:
                         progress(rows.bytes_read, size)
                 if sorter.sample_count == 0:
                     raise TraceError(_nothing_usable(source, bad))
+                for block in forensics.finish():
+                    writer.write(block)
     except TraceFileError:
         raise
     except OSError as error:
@@ -102,33 +113,40 @@ def import_csv(
 class _BlockCutter:
     """Rows of all boards into blocks per board, boards in step."""
 
-    def __init__(self, header: CsvHeader, scale: float) -> None:
+    def __init__(self, header: CsvHeader, scales: Sequence[ValueStep]) -> None:
         self.sample_count = 0
         self.repeated_count = 0
-        self._scale = scale
+        self._scale = np.array([scale.counts_per_gram for scale in scales])
+        self._zero = np.array([scale.zero_counts for scale in scales])
         self._boards: dict[str, list[tuple[int, int]]] = {}
         for at, (board, cell, _) in enumerate(header.cells):
             self._boards.setdefault(board, []).append((at, cell))
         self._last_ns = np.full(len(header.cells), -(1 << 63), np.int64)
 
-    def blocks(self, rows: Rows) -> list[SampleBlock]:
-        """The samples of these rows, board by board within each window of time."""
+    def counts(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """What is stored for values [n, cells of the header]; NaN where there is none."""
+        counts: npt.NDArray[np.float64] = np.rint(values * self._scale + self._zero)
+        return np.clip(counts, -_MOST_STORED, _MOST_STORED)
+
+    def windows(self, rows: Rows) -> Iterator[tuple[int, list[SampleBlock]]]:
+        """The samples of these rows by windows of time: up to when, and a block for each board that has any."""
         has_value = ~np.isnan(rows.values)
         self._drop_repeated(rows.time_ns, has_value)
         self.sample_count += int(has_value.sum())
-        windows = rows.time_ns // _WINDOW_NS
-        cuts = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), rows.time_ns.size]
-        found = []
+        counts = self.counts(rows.values)
+        numbers = rows.time_ns // _WINDOW_NS
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), rows.time_ns.size]
         for begin, end in itertools.pairwise(cuts):
+            found = []
             for board, columns in self._boards.items():
                 at = [column for column, _ in columns]
                 row, which = np.nonzero(has_value[begin:end, at])
                 if row.size:
                     cells = np.array([cell for _, cell in columns], np.uint8)
-                    counts = np.rint(rows.values[begin:end, at][row, which] * self._scale).astype(np.int32)
+                    codes = counts[begin:end, at][row, which].astype(np.int32)
                     time_ns = rows.time_ns[begin:end][row]
-                    found.append(SampleBlock(board, time_ns, cells[which], counts, np.zeros(row.size, np.uint16)))
-        return found
+                    found.append(SampleBlock(board, time_ns, cells[which], codes, np.zeros(row.size, np.uint16)))
+            yield int(rows.time_ns[end - 1]), found
 
     def _drop_repeated(self, time_ns: npt.NDArray[np.int64], has_value: npt.NDArray[np.bool_]) -> None:
         """A cell has one value at a time: the first. Clears the others in ``has_value``."""
@@ -151,18 +169,36 @@ def _last_times(time_ns: npt.NDArray[np.int64], has_value: npt.NDArray[np.bool_]
     return last
 
 
-def _with_calibration(setup: Setup, used: set[str], grams: bool, source: Path) -> tuple[Setup, tuple[str, ...]]:
+def _scales(first: Rows, grams: bool) -> list[ValueStep]:
+    """By column, what turns values into what is stored: the converter's own counts where the first rows tell them."""
+    columns = range(first.values.shape[1])
     if not grams:
+        return [ValueStep(1.0, 0.0) for _ in columns]
+    return [find_value_step(first.values[:, at]) or ValueStep(COUNTS_PER_GRAM, 0.0) for at in columns]
+
+
+def _with_calibration(
+    setup: Setup, used: set[str], header: CsvHeader, scales: Sequence[ValueStep] | None, source: Path
+) -> tuple[Setup, tuple[str, ...]]:
+    """The setup with what is known of the cells' calibration. ``scales``: of a recording in grams."""
+    if scales is None:
         bare = [board for board in setup.node.boards if board in used and board not in setup.calibration]
         return setup, tuple(
             f"board {board} has no calibration record: its weights can't be decided; give one with --calibration"
             for board in bare
         )
     made = f"imported in grams from {source.name}, which says nothing of its calibration"
-    records: dict[str, BoardCalibration] = {
-        name: nominal_grams_calibration(name, list(board.cells), COUNTS_PER_GRAM, GRAMS_COMMON_RELATIVE_SD, made)
-        for name, board in setup.node.boards.items()
-    }
+    by_cell = {(board, cell): scale for (board, cell, _), scale in zip(header.cells, scales, strict=True)}
+    records: dict[str, BoardCalibration] = {}
+    for board, section in setup.node.boards.items():
+        record = nominal_grams_calibration(board, list(section.cells), COUNTS_PER_GRAM, GRAMS_COMMON_RELATIVE_SD, made)
+        cells = dict(record.cells)
+        for index, name in enumerate(section.cells):
+            scale = by_cell.get((board, index))
+            if scale is not None:
+                known = {"counts_per_gram": scale.counts_per_gram, "zero_counts": scale.zero_counts}
+                cells[name] = cells[name].model_copy(update=known)
+        records[board] = record.model_copy(update={"cells": cells})
     return replace(setup, calibration=records), ()
 
 

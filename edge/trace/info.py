@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.samples import SampleBlock, SampleFlag
+from edge.trace.chip_findings import CellFindings, findings_text
 from edge.trace.counted import counted
 from edge.trace.format import FORMAT_VERSION
 from edge.trace.reader import TraceReader
@@ -67,12 +68,13 @@ class CellSummary:
 
 @dataclass(slots=True)
 class TraceSummary:
-    """Everything counted in one pass. ``cells`` by board and index of the cell."""
+    """Everything counted in one pass. ``cells`` by board and index of the cell; ``chips`` only those of the config."""
 
     begin_ns: int | None = None
     end_ns: int | None = None
     cells: dict[tuple[str, int], CellSummary] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
+    chips: dict[tuple[str, int], CellFindings] = field(default_factory=dict)
 
     @property
     def sample_count(self) -> int:
@@ -89,6 +91,10 @@ class TraceSummary:
             self.cells.setdefault((block.board, index), CellSummary()).add(
                 block.time_ns[at], block.counts[at], block.flags[at]
             )
+            chip = self.chips.get((block.board, index))
+            at &= (block.flags & SampleFlag.MISSING.value) == 0
+            if chip is not None and at.any():
+                chip.add(block.time_ns[at], block.counts[at], block.flags[at])
         if block.flags.any():
             for flag in SampleFlag:
                 count = int(np.count_nonzero(block.flags & flag.value))
@@ -100,6 +106,11 @@ class TraceSummary:
 def summarize(reader: TraceReader, progress: Callable[[int, int], None] | None = None) -> TraceSummary:
     """One pass over a trace that was opened with ``known_only=False``."""
     summary = TraceSummary()
+    setup = reader.setup
+    for name, board in setup.node.boards.items() if setup is not None else ():
+        records = setup.calibration[name].cells if setup is not None and name in setup.calibration else {}
+        for index, cell in enumerate(board.cells):
+            summary.chips[name, index] = CellFindings.of(records.get(cell))
     for blocks in reader.epochs():
         for block in blocks:
             summary.add(block)
@@ -132,6 +143,9 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
     flags = ", ".join(f"{count} {name}" for name, count in sorted(summary.flags.items()))
     lines.append(f"flags     {flags or 'none'}")
     lines += ["", *_table(reader, summary, boards)]
+    chips = _chips(reader, summary)
+    if chips:
+        lines += ["", *chips]
     stuck = _stuck_cells(reader, summary)
     if stuck:
         lines += ["", *stuck]
@@ -169,6 +183,17 @@ def _table(reader: TraceReader, summary: TraceSummary, boards: list[str]) -> lis
             )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+
+
+def _chips(reader: TraceReader, summary: TraceSummary) -> list[str]:
+    """A line for each cell whose converter was read wrongly, restarted, or wasn't read."""
+    setup = reader.setup
+    lines = []
+    for (board, index), found in sorted(summary.chips.items()):
+        text = findings_text(found)
+        if text and setup is not None:
+            lines.append(f"chip      {board} cell {list(setup.node.boards[board].cells)[index]}: {text}")
+    return lines
 
 
 def _stuck_cells(reader: TraceReader, summary: TraceSummary) -> list[str]:
