@@ -11,6 +11,7 @@ import typer
 from edge.cli import config, trace
 from edge.cli.demo import demo
 from edge.cli.errors import refusal
+from edge.cli.flash import flash
 from edge.cli.interrupt import INTERRUPTED, end_on_interrupt
 from edge.cli.plot import plot
 from edge.cli.replay import replay
@@ -21,7 +22,7 @@ from firmware_bridge.errors import ShelfedgeError
 app = typer.Typer(
     name="shelfedge",
     help="Edge runtime for checkout-free shelves: load cells in, pick and put events out, with an honest confidence.",
-    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 data was damaged (the intact part was used).",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 data was damaged (the intact part was used), 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command(short_help="Watch events being found live on simulated shelves.")(demo)
 app.command(short_help="Replay a trace; events come as JSON lines.")(replay)
+app.command(short_help="Flash a shelf MCU; verify, identify, check.")(flash)
 app.command(short_help="Plot a trace with its labels and events.")(plot)
 app.command(short_help="Score a trace's events against its labels.")(score)
 app.command(short_help="Write a labelled trace of simulated shelves.")(simulate)

@@ -32,7 +32,7 @@ def _imported_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [[], *[[name] for name in ("demo", "replay", "plot", "score", "simulate", "trace", "config")]]
+    "command", [[], *[[name] for name in ("demo", "replay", "plot", "score", "simulate", "flash", "trace", "config")]]
 )
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     assert _imported_by(*command, "--help") == set()
@@ -47,7 +47,7 @@ def test_config_check_and_trace_info_do_without_numba(trace: Path) -> None:
 def test_help_names_every_command_and_the_exit_codes(shelfedge) -> None:
     done = shelfedge("--help")
     assert done.returncode == 0
-    for name in ("demo", "replay", "plot", "score", "simulate", "trace", "config", "Exit codes"):
+    for name in ("demo", "replay", "plot", "score", "simulate", "flash", "trace", "config", "Exit codes"):
         assert name in done.stdout
 
 
