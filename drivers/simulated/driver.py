@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from drivers.errors import DriverError
+from drivers.notices import Notice
 from drivers.samples import SampleBlock
 from drivers.simulated.board import BoardSimulator
 
@@ -35,10 +36,10 @@ class SimulatedDriver:
 
         Never waits: the simulation is as far as it is asked to be. Raises DriverError when it wasn't started.
         """
-        if self._origin_ns is None:
-            raise DriverError(f"{self.board}: start the simulated board before reading it")
         if self._stopped:
             return SampleBlock.empty(self.board)
+        if self._origin_ns is None:
+            raise DriverError(f"{self.board}: start the simulated board before reading it")
         until = until_ns - self._origin_ns
         parts = [self._made]
         while round(self._simulator.made_until_s * 1e9) < until:
@@ -48,6 +49,10 @@ class SimulatedDriver:
         self._made = made.part(count, len(made))
         ready = made.part(0, count)
         return dataclasses.replace(ready, time_ns=ready.time_ns + self._origin_ns)
+
+    def take_notices(self) -> list[Notice]:
+        """Nothing: what happens to a simulated cell is in its samples, flagged or missing as on a real one."""
+        return []
 
     def stop(self) -> None:
         """No more samples. Calling it twice does no harm."""

@@ -1,0 +1,195 @@
+"""The `bridge` driver: HX711s behind a shelf MCU on USB, up to eight of them, for one board or several.
+
+The MCU reads each chip at its ready edge with exact pulses and sends every conversion with its evidence; the link gives
+it a host time good to a millisecond and accounts for what got lost. Several boards may share an MCU: each names the
+chips that are its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from drivers.host_time import MachineTime
+from drivers.hx711.readings import Reading
+from drivers.hx711.setting import PULSES
+from drivers.mcu import Inbox, Mcu, shared_mcu
+from drivers.notices import Notice
+from drivers.options import Options, bad_options, checked, wrong_cells
+from drivers.samples import SampleBlock, SampleFlag
+from drivers.sampling import BoardSampler
+from firmware_bridge.link.connection import Connection
+from firmware_bridge.link.identify import BySerial
+from firmware_bridge.link.losses import Loss
+from firmware_bridge.link.notices import LinkNotice
+from firmware_bridge.protocol.codes import BAUD, MOST_CHIPS, McuFlag
+
+_Gain = Literal[128, 64, 32]
+
+_OF_WIRE = {
+    McuFlag.SATURATED: SampleFlag.SATURATED,
+    McuFlag.DESYNC: SampleFlag.DESYNC,
+    McuFlag.SETTLING: SampleFlag.SETTLING,
+    McuFlag.LATE: SampleFlag.LATE_READ,
+    McuFlag.RESTARTED: SampleFlag.RESET,
+    McuFlag.LONG_PULSE: SampleFlag.LONG_PULSE,
+}
+FLAGS = tuple(sum(int(flag) for wire, flag in _OF_WIRE.items() if bits & wire) for bits in range(256))
+"""`SampleFlag` bits by the wire's flags. OVERRUN is a loss, not evidence against this sample; an unsure edge may be off
+by a fraction of a conversion, which its interval tells better."""
+
+_REMEDIES = {
+    "link damage": "check the USB cable and keep it away from motors and mains",
+    "host overrun": "the program was held up: check load and disk of this node",
+    "mcu overrun": "the MCU was too busy to read in time: use fewer chips, or check DOUT lines that chatter",
+    "tx full": "the MCU's send buffer was full: check its baud rate, use fewer chips",
+    "stream off": "somebody had the MCU hold its samples back",
+    "mcu restart": "check the MCU's supply and USB cable",
+    "unplugged": "plug the MCU in; it goes on by itself",
+    "unexplained": "report it: the MCU's own counters know nothing of it",
+}
+
+
+class BridgeOptions(Options):
+    """Options of the `bridge` driver."""
+
+    port: str | None = Field(
+        None,
+        description="a port as '/dev/serial/by-id/...', or a USB socket as '1-1.2'; left out: the only MCU there is",
+    )
+    serial: str | None = Field(None, description="the MCU's own serial, as 'bay-07'; left out: any")
+    chips: dict[str, int] | None = Field(
+        None,
+        description="the MCU's chip for each cell, as {left: 0, right: 1}; left out: 0, 1, 2 ... in order of cells",
+    )
+    gain: _Gain | dict[str, _Gain] = Field(
+        128, description="128 or 64 (channel A) or 32 (channel B), for all cells or as {left: 128, right: 64}"
+    )
+    shared_clock: bool = Field(False, description="true where chip 0's SCK clocks all chips, else false")
+    baud: int = Field(BAUD, ge=9600, le=2_000_000, description=f"of the line, as {BAUD}")
+
+
+class BridgeDriver:
+    """Keeps `drivers.contract.LoadCellDriver`.
+
+    Read it at least every 50 ms: that is also when the MCU is asked for its time. An MCU that is unplugged or restarts is
+    no error: samples go on by themselves when it is back, and notices tell what was lost.
+
+    Args:
+        mcu: what to read through, by the options; by default the one that all boards of this process share.
+    Raises:
+        DriverError: options that don't fit, with all problems.
+    """
+
+    def __init__(
+        self,
+        board: str,
+        cells: Sequence[str],
+        rate_hz: float,
+        options: Mapping[str, object],
+        clock: Callable[[], int] = time.monotonic_ns,
+        mcu: Callable[[BridgeOptions], Mcu] | None = None,
+    ) -> None:
+        self.board = board
+        self.options = checked(BridgeOptions, board, "bridge", options)
+        chips, settings = _chips_of(board, cells, self.options)
+        self._sampler = BoardSampler(board, cells, rate_hz, "bridge", MachineTime(clock))
+        self._inbox = Inbox(board, chips, settings, self.options.shared_clock)
+        self._cell_of = {chip: cell for cell, chip in enumerate(chips)}
+        self._find_mcu = mcu or (lambda wanted: _mcu_of(wanted, clock))
+        self._mcu: Mcu | None = None
+
+    @property
+    def mcu(self) -> Mcu | None:
+        """The MCU that this board reads through; None before `start`."""
+        return self._mcu
+
+    def start(self) -> None:
+        """Open the port, unless another board has. Raises DriverError with what to do about it."""
+        self._sampler.claim()
+        mcu = self._find_mcu(self.options)
+        mcu.join(self._inbox)
+        self._mcu = mcu
+
+    def read(self, until_ns: int) -> SampleBlock:
+        """As the contract says; never waits. Raises DriverError as long as the MCU isn't one that this board can read."""
+        mcu = self._mcu
+        if mcu is not None:
+            mcu.pump()
+            self._collect()
+        block = self._sampler.read(until_ns)
+        if mcu is not None and not len(block):
+            mcu.check(self._inbox)
+        return block
+
+    def take_notices(self) -> list[Notice]:
+        """As the contract says."""
+        return self._sampler.take_notices()
+
+    def stop(self) -> None:
+        """Close the port, unless another board reads through it. Calling it twice does no harm."""
+        self._sampler.stop()
+        mcu, self._mcu = self._mcu, None
+        if mcu is not None:
+            mcu.leave(self._inbox)
+
+    def _collect(self) -> None:
+        inbox, cell_of = self._inbox, self._cell_of
+        while inbox.samples:
+            sample = inbox.samples.popleft()
+            self._sampler.push(
+                Reading(cell_of[sample.chip], sample.edge_ns, sample.counts, FLAGS[sample.flags], sample.lost_before)
+            )
+        while inbox.losses:
+            self._sampler.note(self._of_loss(inbox.losses.popleft()))
+        while inbox.notices:
+            self._sampler.note(self._of_link(inbox.notices.popleft()))
+
+    def _of_loss(self, loss: Loss) -> Notice:
+        cell = self._sampler.cells[self._cell_of[loss.chip]]
+        about = "about " if loss.estimated else ""
+        text = f"{self.board} {cell}: {about}{loss.samples} samples lost ({loss.cause}); {_REMEDIES[loss.cause]}"
+        return Notice(self.board, cell, loss.cause, loss.begin_ns, loss.end_ns, loss.samples, text)
+
+    def _of_link(self, notice: LinkNotice) -> Notice:
+        cell = None if notice.chip is None else self._sampler.cells[self._cell_of[notice.chip]]
+        where = self.board if cell is None else f"{self.board} {cell}"
+        return Notice(self.board, cell, notice.cause, notice.at_ns, notice.at_ns, 0, f"{where}: {notice.text}")
+
+
+def build_bridge(
+    board: str, cells: Sequence[str], rate_hz: float, options: Mapping[str, object], clock: Callable[[], int]
+) -> BridgeDriver:
+    """As `drivers.build.build_driver`."""
+    return BridgeDriver(board, cells, rate_hz, options, clock)
+
+
+def _chips_of(board: str, cells: Sequence[str], options: BridgeOptions) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Chip and pulses for each cell. Raises DriverError with all that doesn't fit."""
+    given = options.chips if options.chips is not None else {cell: chip for chip, cell in enumerate(cells)}
+    gains = options.gain if isinstance(options.gain, dict) else dict.fromkeys(cells, options.gain)
+    problems = wrong_cells("chips", given, cells) + wrong_cells("gain", gains, cells)
+    problems += [
+        f"chips: {cell} is to be chip {chip}; expected 0 to {MOST_CHIPS - 1}"
+        for cell, chip in given.items()
+        if not 0 <= chip < MOST_CHIPS
+    ]
+    if len(set(given.values())) < len(given):
+        problems.append("chips: two cells have the same chip; expected one for each")
+    if problems:
+        raise bad_options(board, "bridge", problems)
+    return tuple(given[cell] for cell in cells), tuple(PULSES[gains[cell]] for cell in cells)
+
+
+def _mcu_of(options: BridgeOptions, clock: Callable[[], int]) -> Mcu:
+    name = options.port or (f"serial {options.serial}" if options.serial else "the only shelf MCU")
+
+    by_serial = BySerial(options.serial) if options.serial and not options.port else None
+
+    def connect() -> Connection:
+        return Connection(options.port, options.baud, clock, by_serial)
+
+    return shared_mcu(options.port, options.serial, lambda: Mcu(name, connect, options.serial, clock))
