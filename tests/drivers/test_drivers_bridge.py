@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from rig_ready import FIRMWARE, needed
 from drivers.bridge import BridgeDriver
 from drivers.build import build_driver
 from drivers.errors import DriverError
-from drivers.mcu import Inbox, Mcu, shared_mcu
+from drivers.mcu import Mcu, shared_mcu
 from drivers.samples import SampleBlock, SampleFlag
 from firmware_bridge.link.session import Link
 from firmware_bridge.protocol.codes import PROTOCOL_VERSION, CommandCode
@@ -129,8 +129,9 @@ def test_chips_are_set_to_the_gain_wanted_and_no_sample_at_another_is_weight(
     (block,) = world.run(4.0, driver)
     assert np.abs(good(block, 0) - expected).max() < 8 * NOISE
     assert np.abs(good(block, 1) - (LEVEL + STEP)).max() < 8 * NOISE
-    before = block.flags[(block.cell == 0)][:40]
-    assert (before & SampleFlag.SETTLING).all()
+    at_first = (block.cell == 0) & (np.abs(block.counts - LEVEL) < 1_500)
+    assert at_first.any()
+    assert (block.flags[at_first] & SampleFlag.SETTLING).all()
     assert world.chip_settings() == ({64: 27, 32: 26}[gain], 25, 25, 25)
 
 
@@ -139,8 +140,7 @@ def test_the_gain_is_saved_in_the_mcu_so_that_its_next_boot_begins_with_it(world
     world.run(3.0, driver)
     world.rig.reset(Reset.EXTERNAL)
     (block,) = world.run(3.0, driver)
-    again = block.time_ns > block.time_ns[0] + 500_000_000
-    settling = int(((block.flags[again] & SampleFlag.SETTLING) != 0).sum())
+    settling = int(((block.flags & SampleFlag.SETTLING) != 0).sum())
     assert settling == 5  # those of the restart itself, none for want of a setting
     assert len(good(block, 0)) > 150
     assert np.abs(good(block, 0) - LEVEL / 2).max() < 8 * NOISE
@@ -277,7 +277,7 @@ def test_boards_that_contradict_each_other_are_told_so_at_start(options: Mapping
 
 def test_a_port_that_is_not_there_is_an_error_that_names_it() -> None:
     driver = build_driver("b", ["l"], 80.0, "bridge", {"port": "/dev/shelfedge-none"})
-    with pytest.raises(DriverError, match=r"^b: /dev/shelfedge-none .*plug"):
+    with pytest.raises(DriverError, match=r"^b: there is no serial port /dev/shelfedge-none: plug the shelf MCU in"):
         driver.start()
     driver.stop()
 
@@ -320,12 +320,16 @@ def test_a_board_with_more_cells_than_an_mcu_has_chips_is_told_so() -> None:
 
 def test_what_nobody_reads_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch, world: RiggedMcu) -> None:
     """P4: everything is bounded, and what is dropped is counted."""
-    monkeypatch.setattr("drivers.mcu._MOST_WAITING", 50)
-    inbox = Inbox("idle", (0,), (25,))
-    world.mcu.join(inbox)
-    driver = world.driver("b", "x", chips={"x": 1})
-    world.run(4.0, driver)
-    assert len(inbox.samples) == 50
-    dropped: Callable[[], int] = lambda: sum(loss.samples for loss in inbox.losses)  # noqa: E731
-    assert dropped() > 200
-    assert {loss.cause for loss in inbox.losses} == {"host overrun"}
+    monkeypatch.setattr("drivers.sampling.KEPT_S", 1.0)
+    idle = world.driver("idle", "l")
+    busy = world.driver("busy", "x", chips={"x": 1})
+    world.run(5.0, busy)
+    begin_ns = world.line.now_ns()
+    late = idle.read(begin_ns)
+    chip = world.rig.state().chips[0]
+    told = idle.take_notices()
+    assert {notice.cause for notice in told} == {"not read in time"}
+    assert late.time_ns[0] > begin_ns - 1_300_000_000
+    lost = sum(notice.samples_lost for notice in told)
+    assert len(late) > 50
+    assert chip["read"] - 30 < lost + len(late) <= chip["read"] + chip["spoilt"]  # the newest wait to be judged

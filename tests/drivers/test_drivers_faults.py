@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from driver_benches import BENCHES, LEVEL_COUNTS, NOISE_COUNTS, ON_CHIPS
+from driver_benches import BENCHES, LEVEL_COUNTS, NOISE_COUNTS, ON_CHIPS, Bench
 
 from drivers.hx711.chip_faults import OF_ONE_READ, ChipFault, PlannedFault
 from drivers.samples import SampleFlag as F
@@ -30,10 +30,24 @@ MOST_UNFLAGGED = {ChipFault.EXTRA_PULSE: 5}  # its bits are whole and its edges 
 SILENT = (ChipFault.SWAPPED_LINES, ChipFault.DEAD)
 
 
+@pytest.fixture
+def bench_of(tmp_path):
+    """Makes a bench of a kind; its driver is stopped at the end, whatever happens."""
+    made = []
+
+    def make(kind: str) -> Bench:
+        made.append(BENCHES[kind](tmp_path))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.driver.stop()
+
+
 @pytest.mark.parametrize("fault", ChipFault, ids=lambda each: each.value)
 @pytest.mark.parametrize("kind", ON_CHIPS)
-def test_each_fault_leaves_evidence_and_nothing_unflagged_is_off(kind, fault, tmp_path):
-    bench = BENCHES[kind](tmp_path)
+def test_each_fault_leaves_evidence_and_nothing_unflagged_is_off(kind, fault, bench_of):
+    bench = bench_of(kind)
     period_ns = round(1e9 / bench.rate_hz)
     begin_ns = bench.now_ns() + _LEARN * period_ns
     end_ns = None if fault in OF_ONE_READ else begin_ns + _FAULT * period_ns
@@ -61,9 +75,9 @@ def test_each_fault_leaves_evidence_and_nothing_unflagged_is_off(kind, fault, tm
 
 
 @pytest.mark.parametrize("kind", ON_CHIPS)
-def test_a_chip_that_was_never_there_blocks_nothing_and_is_told(kind, tmp_path):
+def test_a_chip_that_was_never_there_blocks_nothing_and_is_told(kind, bench_of):
     """Failure 19 of the load-cell facts: the host blocks when the sensor is absent."""
-    bench = BENCHES[kind](tmp_path)
+    bench = bench_of(kind)
     bench.chips[0].inject(PlannedFault(ChipFault.DEAD, 0))
     bench.driver.start()
     got = bench.run(5.0)
@@ -76,9 +90,9 @@ def test_a_chip_that_was_never_there_blocks_nothing_and_is_told(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["spi", "gpio"])
-def test_the_blind_spot_of_the_25th_bit_is_seen_at_every_bit(kind, tmp_path):
+def test_the_blind_spot_of_the_25th_bit_is_seen_at_every_bit(kind, bench_of):
     """Reset in mid-read: trailing ones, so the bit after the last is high as it should be."""
-    bench = BENCHES[kind](tmp_path)
+    bench = bench_of(kind)
     start_ns = bench.now_ns() + 2_000_000_000
     for k in range(25):
         at_ns = start_ns + k * 700_000_000
