@@ -22,7 +22,8 @@ from firmware_bridge.errors import ShelfedgeError
 app = typer.Typer(
     name="shelfedge",
     help="Edge runtime for checkout-free shelves: load cells in, pick and put events out, with an honest confidence.",
-    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 data was damaged (the intact part was used), 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 data was damaged (the intact part was used), "
+    "130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -160,16 +160,26 @@ static bool is_restart(const struct period *period, uint32_t interval_us)
     return period->us && interval_us > period->us * 2 + period->us / 2;
 }
 
+/* No chip is that quick, or this one never was: its line is noisy, or its RATE pin was moved. What it says is worth
+ * nothing until its edges come evenly again. */
+static bool is_too_short(const struct period *period, uint32_t interval_us)
+{
+    return interval_us < PERIOD_LEAST_US || interval_us < period->us - period->us / 4;
+}
+
 static void judge_interval(uint8_t index, uint8_t *flags)
 {
     struct chip *chip = &chips[index];
     uint32_t edge_us = chip->read.edge_us;
+    uint32_t interval_us = edge_us - chip->last_edge_us;
     bool is_sure = !(*flags & SAMPLE_EDGE_UNSURE);
+    if (chip->phase >= CHIP_SETTLING && is_too_short(&chip->period, interval_us))
+        chip->phase = CHIP_FIRST;
     if (chip->last_edge_known && is_sure) {
-        uint32_t interval_us = edge_us - chip->last_edge_us;
         if (is_restart(&chip->period, interval_us))
             seen_restart(index, interval_us, flags);
-        period_learn(&chip->period, interval_us);
+        if (interval_us >= PERIOD_LEAST_US)
+            period_learn(&chip->period, interval_us);
     }
     chip->last_edge_us = edge_us;
     chip->last_edge_known = is_sure;
@@ -207,17 +217,26 @@ static void judge_code(struct chip *chip, uint8_t *flags)
         chip->counts.longest_high_ticks = read->longest_high_ticks;
 }
 
+/* A failing chip may do well for a moment: its failures are forgotten only when it has done well for a while. */
+static void forgive(struct chip *chip)
+{
+    if (chip->to_forgive && --chip->to_forgive == 0)
+        chip->failures = 0;
+}
+
 static void settle(struct chip *chip, uint8_t *flags)
 {
-    if (chip->phase == CHIP_GOOD)
+    if (chip->phase == CHIP_GOOD) {
+        forgive(chip);
         return;
+    }
     *flags |= SAMPLE_SETTLING;
     if (chip->phase == CHIP_FIRST) {
         chip->phase = CHIP_SETTLING;
         chip->to_settle = SETTLING_READS;
     } else if (--chip->to_settle == 0) {
         chip->phase = CHIP_GOOD;
-        chip->failures = 0;
+        chip->to_forgive = FORGIVING_READS;
     }
 }
 
@@ -261,13 +280,13 @@ enum restart_reason chip_judge(uint8_t index)
         flags |= SAMPLE_EDGE_UNSURE;
         guess_edge(chip);
     }
-    count_lost(chip, &flags);
-    chip->number++;
-    chip->counts.conversions++;
     if (is_late(chip)) {
         flags |= SAMPLE_LATE;
         count_up(&chip->counts.late);
     }
+    count_lost(chip, &flags);
+    chip->number++;
+    chip->counts.conversions++;
     judge_interval(index, &flags);
     judge_code(chip, &flags);
     settle(chip, &flags);

@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 #define SETTLING_READS 4      /* after the throw-away read: 400 ms at 10 SPS, 50 ms at 80 SPS, four conversions at either */
+#define FORGIVING_READS 40
+#define PERIOD_LEAST_US 6500  /* 144 SPS, at 20 MHz on XI, are 6.9 ms */
 #define FIRST_EDGE_MS 600     /* 4 conversions of the slowest chip, and half as much again */
 #define TIMEOUT_PERIODS 7     /* a chip that restarts by itself is away for up to 5.5: it shall be named so, not `timeout` */
 #define TIMEOUT_MS_LEAST 60
-#define HOLD_OFF_MS 5         /* no chip converts in less than 6.9 ms (144 SPS at 20 MHz); what is faster is noise */
+#define HOLD_OFF_MS 3         /* less than any chip's period, so that no edge is missed; what is faster is noise */
 #define POWER_DOWN_MS 1       /* SCK high: over 60 µs, and the datasheet's own margin is not known. The first ms may be short */
 #define BACK_OFF_MS_MOST 1000
 
@@ -51,7 +53,8 @@ struct chip {
     uint8_t hold_off_ms;   /* until its edge is watched for again */
     uint8_t pulses;        /* 25..27, what CONFIGURE says; 0 off */
     uint8_t phase;
-    uint8_t to_settle;
+    uint8_t to_settle;     /* reads before it is good */
+    uint8_t to_forgive;    /* good reads before its failures are forgotten */
     uint8_t failures;      /* in a row */
     uint8_t number;        /* of its last conversion */
     uint8_t flags_next;    /* for its next sample */

@@ -2,7 +2,12 @@
 
 #include <util/atomic.h>
 
-volatile uint32_t clock_overflow_us;
+/* Another value lets a test see what happens when it wraps, without an hour of waiting. */
+#ifndef CLOCK_BEGIN_US
+#define CLOCK_BEGIN_US 0
+#endif
+
+volatile uint32_t clock_overflow_us = CLOCK_BEGIN_US;
 volatile uint8_t clock_beats;
 static volatile uint32_t uptime_ms;
 

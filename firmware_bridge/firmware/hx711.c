@@ -184,14 +184,26 @@ static void beat_chip(uint8_t index, uint8_t ms, bool has_edge)
     chip_hold_off(index, ms);
 }
 
+/* Four chips at a time, in turn: a beat is one piece of work, and a ready chip may have to wait for it. */
+static void beat_half(uint8_t ms)
+{
+    static uint8_t owed_ms[2];
+    static uint8_t half;
+    owed_ms[0] += ms;
+    owed_ms[1] += ms;
+    half ^= 1;
+    uint8_t have_edge = edges_waiting() | to_judge;
+    uint8_t first = half ? CHIPS / 2 : 0;
+    for (uint8_t i = first; i < first + CHIPS / 2; i++)
+        beat_chip(i, owed_ms[half], have_edge & bit_of(i));
+    owed_ms[half] = 0;
+}
+
 void hx711_beat(uint8_t ms)
 {
     edges_beat();
-    uint8_t have_edge = edges_waiting() | to_judge;
-    if (settings.clock_mode == CLOCK_SHARED) {
+    if (settings.clock_mode == CLOCK_SHARED)
         shared_beat(ms);
-        return;
-    }
-    for (uint8_t i = 0; i < CHIPS; i++, have_edge >>= 1)
-        beat_chip(i, ms, have_edge & 1);
+    else
+        beat_half(ms);
 }

@@ -2,7 +2,7 @@
  *
  * One loop, four interrupts. Interrupts only stamp and move bytes: a ready edge (edges.c), a byte in or out (uart.c), a
  * millisecond or the timer's overflow (clock.c). The loop does one small thing at a time, the most urgent one first, and
- * sleeps when there is none. No piece takes longer than a fifth of a millisecond, so a ready chip never waits long. */
+ * sleeps when there is none. No piece takes longer than a quarter of a millisecond, so a ready chip never waits long. */
 #include "boot.h"
 #include "clock.h"
 #include "commands.h"
@@ -59,18 +59,20 @@ static bool work(void)
     return commands_step() || messages_step();
 }
 
-/* Asleep until the next interrupt. The instruction after sei() is always carried out before an interrupt is: none can
- * come between the last look and the sleep. */
+/* Asleep until there is something to do. A byte sent isn't: what waits for room in the ring is looked at each beat. The
+ * instruction after sei() is always carried out before an interrupt is, so none can come between the look and the sleep. */
 static void rest(void)
 {
+    sleep_enable();
     cli();
-    if (!edges_waiting() && !clock_beats && !uart_has_received()) {
-        sleep_enable();
+    while (!edges_waiting() && !clock_beats && !uart_has_received()) {
         sei();
         sleep_cpu();
-        sleep_disable();
+        __asm__ volatile("nop\n\tnop"); /* the interrupt comes before these on a chip, between them in an emulator */
+        cli();
     }
     sei();
+    sleep_disable();
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* What goes to the host. Writing a long message takes longer than a read may wait, so it is done in pieces: each call of
- * messages_step does one, at most a fifth of a millisecond, and the main program looks for ready chips in between. */
+ * messages_step does one, at most a quarter of a millisecond, and the main program looks for ready chips in between. */
 #ifndef MESSAGES_H
 #define MESSAGES_H
 

@@ -69,7 +69,7 @@ MESSAGE, DAMAGED = 1, 2
 
 
 class NativeFirmware:
-    """frame.c and period.c, compiled with every warning an error and the sanitizer that aborts on undefined behaviour."""
+    """frame.c and period.c, compiled with every warning an error and a sanitizer that aborts on undefined behaviour."""
 
     def __init__(self, folder: Path) -> None:
         shim, library = folder / "shim.c", folder / "firmware.so"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,15 +53,13 @@ class McuRun:
         """Frames that weren't whole, and jumps of the sequence number."""
         counts = self._deframer.counts
         numbers = [message.seq for message in self.messages]
-        jumps = sum((after - before) & 0xFFFF != 1 for before, after in zip(numbers, numbers[1:], strict=False))
+        jumps = sum((after - before) & 0xFFFF != 1 for before, after in pairwise(numbers))
         return counts.damaged + counts.unknown + counts.oversize + jumps
 
     def run(self, seconds: float) -> list[McuMessage]:
         """What the MCU said in that time; it is kept too."""
         new = [
-            received.message
-            for chunk in self.rig.run(seconds * 1e6)
-            for received in self._deframer.feed(chunk.data)
+            received.message for chunk in self.rig.run(seconds * 1e6) for received in self._deframer.feed(chunk.data)
         ]
         self.messages += new
         return new

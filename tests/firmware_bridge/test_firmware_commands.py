@@ -13,6 +13,7 @@ from firmware_on_rig import HEX, McuRun, needed
 from firmware_bridge.protocol.codes import ChipState, CommandCode, NoticeCause, ReplyResult, ResetCause
 from firmware_bridge.protocol.commands import ping_times
 from firmware_bridge.protocol.messages import Identity, Reply, Samples, Status
+from hil.rig.bootloader import build_bootloader
 from hil.rig.controls import ChipSetup
 from hil.rig.faults import Reset, Way
 from hil.rig.lockstep import LockstepRig
@@ -169,7 +170,7 @@ def test_one_damaged_copy_of_the_settings_is_mended_by_the_other(tmp_path: Path,
         run.run(0.5)
     content = eeprom.read_bytes()
     assert content[COPY_A : COPY_A + 31] == content[COPY_B : COPY_B + 31]
-    assert content[COPY_A + copy - COPY_A + 12 :][:6] == b"bay-07"
+    assert content[copy + 12 :][:6] == b"bay-07"
 
 
 def test_without_any_whole_copy_the_defaults_are_used_and_it_says_so(tmp_path: Path) -> None:
@@ -211,6 +212,18 @@ def test_a_reset_from_outside_is_told_apart(board: McuRun) -> None:
     board.run(1.5)
     assert (_identity(board).reset_cause, _identity(board).boot_count) == (ResetCause.EXTERNAL, 2)
     assert board.status.reset_cause == ResetCause.EXTERNAL
+
+
+def test_the_reset_cause_comes_through_a_bootloader_that_has_cleared_it() -> None:
+    needed("simavr", "avr-gcc")
+    with LockstepRig(HEX, bootloader=build_bootloader(), chips=8) as rig:
+        run = McuRun(rig)
+        run.run(1)
+        assert _identity(run).reset_cause == ResetCause.POWER_ON
+        run.ask(CommandCode.REBOOT, seconds=0.01)
+        run.run(2)
+        assert _identity(run).reset_cause & ResetCause.WATCHDOG
+        assert _identity(run).boot_count == 2, "the watchdog was left running by whoever came before: no reset loop"
 
 
 def test_garbage_on_the_line_is_counted_and_harms_nothing(board: McuRun) -> None:

@@ -42,7 +42,9 @@ def test_firmware_reads_the_command_of_the_vector(native: NativeFirmware, vector
     assert native.read(bytes.fromhex(vector["frame"])) == [(MESSAGE, bytes.fromhex(vector["message"]))]
 
 
-@_named([vector for vector in VECTORS["bad_frames"] if vector["direction"] != "from_mcu" and vector["counts"] != "unknown"])
+@_named(
+    [vector for vector in VECTORS["bad_frames"] if vector["direction"] != "from_mcu" and vector["counts"] != "unknown"]
+)
 def test_firmware_takes_no_bad_frame_for_a_message(native: NativeFirmware, vector: dict[str, Any]) -> None:
     assert [event for event, _ in native.read(bytes.fromhex(vector["frame"])) if event == MESSAGE] == []
 
@@ -71,9 +73,7 @@ def test_firmware_is_in_step_again_after_any_garbage(native: NativeFirmware, gar
 
 
 @given(message=st.binary(min_size=2, max_size=LONGEST_COMMAND), data=st.data())
-def test_a_flipped_bit_is_never_taken_for_a_command(
-    native: NativeFirmware, message: bytes, data: DataObject
-) -> None:
+def test_a_flipped_bit_is_never_taken_for_a_command(native: NativeFirmware, message: bytes, data: DataObject) -> None:
     frame = bytearray(encode_frame(message))
     bit = data.draw(st.integers(0, 8 * (len(frame) - 1) - 1))
     frame[bit // 8] ^= 1 << bit % 8

@@ -141,6 +141,24 @@ def test_eight_chips_ready_at_once_are_all_read_in_time(in_step: tuple[McuRun, n
     assert np.max(reads["read_begin_ns"] - reads["edge_ns"]) < 1e6
 
 
+def test_the_clock_wraps_without_a_trace(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """After 71.6 minutes; this one is built to begin a second before."""
+    needed("simavr")
+    late_clock = build_firmware(tmp_path_factory.mktemp("wrap"), "-DCLOCK_BEGIN_US=0xFFF00000UL")
+    with LockstepRig(late_clock, chips=2) as rig:
+        for chip in (0, 1):
+            rig.setup(chip, ChipSetup(rate_hz=RATES_HZ[chip], level_counts=5_000, noise_counts=20))
+        run = McuRun(rig)
+        run.run(3)
+        for chip in (0, 1):
+            at_us = np.array([at & 0xFFFFFFFF for at, _ in run.samples(chip)])
+            assert np.count_nonzero(np.diff(at_us) < 0) == 1
+            intervals = np.diff(at_us) & 0xFFFFFFFF
+            assert np.max(np.abs(intervals - 1e6 / RATES_HZ[chip])) < 30
+            assert {sample.flags for _, sample in run.samples(chip)} == {0, FRESH, McuFlag.SETTLING}
+        assert run.status.chips[0].timeouts == 0
+
+
 def test_what_a_slow_line_can_not_carry_is_dropped_counted_and_told(tmp_path_factory: pytest.TempPathFactory) -> None:
     """P3: a line of a quarter of the speed; what comes is whole, what doesn't is in the numbers and in STATUS."""
     needed("simavr")
