@@ -30,7 +30,7 @@ class RigState:
         now_ns: true time up to which everything has happened.
         cycle: the MCU's, counted on through resets; asleep: how many of them its program slept through.
         mcu: ``running``, ``off``, ``halted`` (asleep for good) or ``crashed``.
-        resets: of any cause, the first start not counted.
+        resets: of any cause, the first power-on included.
         baud: what the firmware has set.
         plugged, opened: the port is there; a program has it open.
         lag_ns: real time only: how far the simulation is behind just now.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firmware_bridge.link.session import Link
-from hil.rig.lockstep import LockstepRig
+from firmware_bridge.protocol.codes import BAUD
+from hil.rig.lockstep import Chunk, LockstepRig
 
 _STEP_NS = 10_000_000
-_KEPT_BY_USB = 64  # bytes that the USB chip keeps while its host sleeps
+_BYTE_NS = 10 * 10**9 // BAUD
+_PACKET_BYTES = 62  # of 64, two are status
+_KEPT_ASLEEP = 64  # bytes that the USB chip keeps while its host sleeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +24,49 @@ class Latency:
     Attributes:
         least_ns: always.
         typical_ns: mean of an exponential on top.
-        spread_ns: on top anything from 0 to this, as a USB chip's latency timer makes it.
+        packet_timer_ns: how long a USB chip keeps bytes that don't fill a packet: the latency timer, 16 ms in an FTDI
+            that nobody told otherwise. 0: each byte goes on at once.
         out_ns: from the program to the line; half of it always, the rest by chance.
     """
 
     least_ns: int = 150_000
     typical_ns: int = 400_000
-    spread_ns: int = 0
+    packet_timer_ns: int = 0
     out_ns: int = 0
+
+
+class UsbChip:
+    """Collects bytes into packets: sent when full, else when the timer says so."""
+
+    def __init__(self, timer_ns: int) -> None:
+        self._timer_ns = timer_ns
+        self._next_ns = 0
+        self._kept = bytearray()
+
+    def take(self, chunks: Sequence[Chunk], byte_ns: int, now_ns: int) -> list[Chunk]:
+        """The packets that go to the host up to ``now_ns``, of bytes that come one ``byte_ns`` after another."""
+        if not self._timer_ns:
+            return list(chunks)
+        packets: list[Chunk] = []
+        for chunk in chunks:
+            for left in range(len(chunk.data) - 1, -1, -1):
+                at_ns = chunk.time_ns - left * byte_ns
+                self._tick(at_ns, packets)
+                self._kept.append(chunk.data[-1 - left])
+                if len(self._kept) == _PACKET_BYTES:
+                    self._send(at_ns, packets)
+        self._tick(now_ns, packets)
+        return packets
+
+    def _tick(self, now_ns: int, packets: list[Chunk]) -> None:
+        while self._next_ns <= now_ns:
+            self._send(self._next_ns, packets)
+
+    def _send(self, at_ns: int, packets: list[Chunk]) -> None:
+        if self._kept:
+            packets.append(Chunk(at_ns, bytes(self._kept)))
+            self._kept.clear()
+        self._next_ns = at_ns + self._timer_ns
 
 
 class LockstepLine:
@@ -50,6 +89,7 @@ class LockstepLine:
         self._chance = random.Random(seed)
         self._coming: deque[tuple[int, bytes]] = deque()  # with the host's time at which each is there
         self._going: deque[tuple[int, bytes]] = deque()  # with the true time at which each goes on the line
+        self._usb = UsbChip(self._latency.packet_timer_ns)
         self._open = False
         self._plugged = True
         self.sent = 0
@@ -108,7 +148,7 @@ class LockstepLine:
         slept = [self._coming.pop() for _ in range(len(self._coming) - kept)]
         self._ahead_ns -= length_ns
         if slept:  # the last of them came first: what is kept is from the beginning
-            self._coming.append((self.now_ns(), slept[-1][1][:_KEPT_BY_USB]))
+            self._coming.append((self.now_ns(), slept[-1][1][:_KEPT_ASLEEP]))
 
     def unplug(self, powered: bool = False) -> None:
         """Pull the cable, and with it the board's power unless that is ``powered`` from elsewhere."""
@@ -132,9 +172,8 @@ class LockstepLine:
         if not (self._open and self._plugged):
             return
         latency = self._latency
-        for chunk in chunks:
+        for chunk in self._usb.take(chunks, _BYTE_NS, self._true_ns):
             late_ns = latency.least_ns + self._chance.expovariate(1.0) * latency.typical_ns
-            late_ns += self._chance.random() * latency.spread_ns
             came_ns = chunk.time_ns + self._ahead_ns + round(late_ns)
             if self._coming:
                 came_ns = max(came_ns, self._coming[-1][0])

@@ -30,12 +30,16 @@ class Host:
     def until(self, what: Callable[[], object]) -> None:
         end = time.monotonic() + LONGEST_S
         while not what():
-            assert time.monotonic() < end, f"not within {LONGEST_S} s; {self.link.state(time.monotonic_ns())}"
+            assert time.monotonic() < end, self.situation()
             self.connection.pump()
             if self.link.state(time.monotonic_ns()) == "running":
                 self.samples += self.link.samples()
             self.notices += [notice.cause for notice in self.link.notices()]
             time.sleep(0.005)
+
+    def situation(self) -> str:
+        state, chips = self.link.state(time.monotonic_ns()), Counter((s.chip, s.flags) for s in self.samples)
+        return f"not within {LONGEST_S} s: {state}, {self.notices}, {self.link.status}, samples {chips}"
 
     def running(self) -> bool:
         return self.link.state(time.monotonic_ns()) == "running"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import termios
 import time
 from collections.abc import Iterator
@@ -144,3 +145,16 @@ def test_the_rig_ends_with_its_owner_and_its_port_with_it(avr: CompileAvr, tmp_p
         assert port.exists()
     assert not port.exists()
     assert not port.is_symlink()
+
+
+def test_a_second_opener_at_the_same_moment_does_not_take_the_port_from_the_first(board: PtyRig) -> None:
+    with opened(board) as port:
+        others = [os.open(board.port, os.O_RDWR | os.O_NOCTTY) for _ in range(5)]
+        assert port.readline().startswith(b"start 2 ")
+        for other in others:
+            os.close(other)
+        for _ in range(20):
+            port.write(b"x")
+            assert port.read(1) == b"x"
+    wait_until_closed(board)
+    assert board.state().resets == 2

@@ -122,6 +122,7 @@ void board_reset(enum reset_cause cause)
 void board_hold(void)
 {
     avr_reset(avr);
+    resets--; /* one reset in all, counted when it ends */
     held_until_ns = NEVER;
 }
 

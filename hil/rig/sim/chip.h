@@ -1,5 +1,5 @@
 /* An HX711 at its two pins. The same model, word for word, as drivers/hx711/chip.py: its docstring says what a chip
- * does and what each fault is, and tests/hil/test_rig_chip_alike.py holds the two together. Nothing here knows of an MCU.
+ * does and what each fault is, and tests/hil/test_rig_chip_alike.py holds the two together. Nothing here knows an MCU.
  */
 #ifndef CHIP_H
 #define CHIP_H

@@ -134,32 +134,54 @@ static void closed(bool hupcl)
     was_open = false;
 }
 
-static void see_open_and_close(bool hupcl)
+static bool held_open(void)
 {
-    if (watch < 0) {
-        struct pollfd look = {.fd = master, .events = 0};
-        poll(&look, 1, 0);
-        bool is_open = !(look.revents & POLLHUP);
-        if (is_open && !was_open)
-            opened();
-        if (!is_open && was_open)
-            closed(hupcl);
-        return;
-    }
+    struct pollfd look = {.fd = master, .events = 0};
+    poll(&look, 1, 0);
+    return !(look.revents & POLLHUP);
+}
+
+static void gone(bool hupcl)
+{
+    ioctl(master, TCFLSH, TCIOFLUSH); /* what it didn't read is gone with it */
+    closed(hupcl);
+}
+
+static void count_openers(bool hupcl)
+{
     char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t size;
-    while ((size = read(watch, events, sizeof events)) > 0) {
+    while ((size = read(watch, events, sizeof events)) > 0)
         for (ssize_t at = 0; at < size;) {
             const struct inotify_event *event = (const void *)(events + at);
             at += (ssize_t)(sizeof *event + event->len);
-            if (event->mask & IN_OPEN && openers++ == 0)
+            if (event->mask & IN_CLOSE && openers > 0)
+                openers--;
+            if (event->mask & IN_OPEN && openers++ == 0) {
+                if (was_open) /* closed and opened again before anybody looked */
+                    closed(hupcl);
                 opened();
-            if (event->mask & IN_CLOSE && openers > 0 && --openers == 0)
-                closed(hupcl);
+            }
         }
-        if (openers == 0)
-            ioctl(master, TCFLSH, TCIOFLUSH); /* what it didn't read is gone with it */
-    }
+}
+
+/* inotify tells two opens, or closes, in a row as one, so the count may be wrong. POLLHUP then has the last word, but
+ * only at the second look: an open between the count and the look at POLLHUP has its event there by then. */
+static void see_open_and_close(bool hupcl)
+{
+    static bool doubt;
+    if (watch >= 0)
+        count_openers(hupcl);
+    bool is_open = held_open();
+    if (watch < 0 && is_open && !was_open)
+        opened();
+    else if (!is_open && was_open && (openers == 0 || doubt))
+        gone(hupcl);
+    else if (is_open && was_open && openers == 0 && doubt)
+        openers = 1;
+    doubt = was_open && is_open != (openers > 0);
+    if (!was_open)
+        openers = 0;
 }
 
 static void from_host(unsigned baud)

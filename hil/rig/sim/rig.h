@@ -41,7 +41,7 @@ void board_power(bool on);                     /* off: nothing runs, no pin is d
 bool board_runs(void);                         /* false without power, in reset, when its program ended or crashed */
 const char *board_state(void);                 /* "running", "off", "in reset", "halted", "crashed" */
 uint64_t board_cycles_asleep(void);            /* that the program slept through */
-unsigned board_resets(void);                   /* resets of any cause since the start, the first not counted */
+unsigned board_resets(void);                   /* of any cause, the first power-on included */
 void board_advance(int64_t until_ns);          /* runs everything up to a true time */
 void board_timer(int64_t at_ns, avr_cycle_timer_t call, void *param);
 

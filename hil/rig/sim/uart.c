@@ -1,5 +1,5 @@
 /* The serial line. Bytes take the time they take on a wire at the baud the firmware has set, in both directions; a host
- * at another baud gets and gives garbage; bytes the firmware doesn't fetch in time are overrun, as in the real receiver.
+ * at another baud gets and gives garbage; bytes the firmware fetches too late are overrun, as in the real receiver.
  *
  * simavr counts eleven bit times for a byte of ten and spaces received bytes by when the last one was read. So the
  * number of cycles it uses is set here before each of its own steps.
