@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from edge.fusion.announce import Announcer
 from edge.fusion.chain import Chain
 from edge.fusion.lattice import Reading, Step, read_chain
-from edge.fusion.links import Links, Move, Story
+from edge.fusion.links import QUICKEST_NS, Links, Move, Story
 from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands, HandUnit, Stray
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
@@ -120,6 +121,7 @@ class BoardFusion:
             )
             for k, movement in enumerate(movements)
         ]
+        events = _together(events, movements)
         surest = min([event.confidence for event in events], default=best.probability)
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
         # An arm at rest, or a thing half lifted, looks like something unknown, or like another thing in the wrong
@@ -212,6 +214,20 @@ def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:
         if other is not None and other[0] == move[0] and share >= LEAST_SHARE
     ]
     return tuple(found[:GUESSES_MOST])
+
+
+def _together(events: list[Event], movements: list[Movement]) -> list[Event]:
+    """What was taken and put back within one activity left no weight behind that could tell: it is believed as a whole,
+    the surer half no more than the other, and not at all where no hand could have done it in that time."""
+    doubtful = set()
+    for a, b in combinations(range(len(events)), 2):
+        one, other = movements[a], movements[b]
+        if one.step is not other.step or one.move[1:] != other.move[1:] or one.move[0] == other.move[0]:
+            continue
+        at_once = abs(one.time_ns - other.time_ns) < QUICKEST_NS
+        if at_once or events[a].needs_review or events[b].needs_review:
+            doubtful |= {a, b}
+    return [replace(event, needs_review=True) if k in doubtful else event for k, event in enumerate(events)]
 
 
 def _likely(events: list[Event]) -> list[Event]:

@@ -82,6 +82,7 @@ class Reporter:
             confidence=confidence,
             needs_review=blind
             or self._unsettling(movement, before, after)
+            or self._out_of_place(movement)
             or wrong is not None
             or confidence < self.review_below,
             alternatives=self._alternatives(reading, told, movement.move),
@@ -110,6 +111,17 @@ class Reporter:
         if movement.step.rows == (FOREIGN_PUT,):
             return sign < 0 or movement.grams < LIGHT_G or after.seconds < STAYS_S
         return movement.step.undoes is not None and before.seconds < STAYS_S
+
+    def _out_of_place(self, movement: Movement) -> bool:
+        """Whether it moved at a place outside of its slot: near enough to be it, but it may be something else's."""
+        slot = movement.move[2]
+        if slot < 0:
+            return False
+        x_from, x_to, y_from, y_to = self.model.slot_box_mm[slot]
+        x_mm, y_mm = movement.x_mm, movement.y_mm
+        return bool(
+            (x_mm is not None and not x_from <= x_mm <= x_to) or (y_mm is not None and not y_from <= y_mm <= y_to)
+        )
 
     def _sku(self, sku: int) -> str | None:
         return self.skus.ids[sku] if sku != FOREIGN else None
