@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from edge.fusion.model import BoardModel
 from edge.fusion.moves import Moves
@@ -29,6 +31,7 @@ LASTS_MOST = 40.0
 LEVER_MM = 200.0  # moments are divided by it where they stand beside weights
 PLANE_BATCHES = 8
 PLANE_FLAT = 4.0  # how much thinner than wide the batches of two hands lie
+_NO_PLANE = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class Gap:
     times_ns: Ints
     end_ns: int
     together: int  # batches that each stands for
+
+
+Gaps = dict[tuple[int, int, int], Gap]
+"""By the end of the plateau before, the beginning of the next, and the mask of cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,12 @@ class Stretch:
 class Activity:
     """The gaps of one chain, looked up once."""
 
-    def __init__(self, model: BoardModel, chain: Sequence[Plateau], between: BatchesBetween) -> None:
+    def __init__(
+        self, model: BoardModel, chain: Sequence[Plateau], between: BatchesBetween, gaps: Gaps | None = None
+    ) -> None:
+        """``gaps``: what earlier activities of this board have looked up; this one's are added."""
         self._model, self._chain, self._between = model, chain, between
-        self._gaps: dict[tuple[int, int], Gap] = {}
+        self._gaps: Gaps = {} if gaps is None else gaps
         self._stretches: dict[tuple[int, int], Stretch] = {}
 
     def path(self, i: int, j: int, moved: Floats, place_sd: Floats) -> tuple[float, Ints, float]:
@@ -122,9 +132,10 @@ class Activity:
         )  # fmt: skip
 
     def _gap(self, k: int, mask: int) -> Gap:
-        found = self._gaps.get((k, mask))
+        key = (self._chain[k].end_ns, self._chain[k + 1].begin_ns, mask)
+        found = self._gaps.get(key)
         if found is None:
-            z, times, _ = self._between(self._chain[k].end_ns, self._chain[k + 1].begin_ns, mask)
+            z, times, _ = self._between(*key)
             end = int(times[-1])
             times = times[:-1]
             together = -(-len(z) // BATCHES_MOST)
@@ -132,7 +143,7 @@ class Activity:
                 whole = len(z) // together * together
                 z = z[len(z) - whole :].reshape(-1, together, 3).mean(axis=1)
                 times = times[len(times) - whole :: together]
-            found = self._gaps[k, mask] = Gap(z, times, end, max(together, 1))
+            found = self._gaps[key] = Gap(z, times, end, max(together, 1))
         return found
 
     def _noise(self, before: Plateau, z: Floats) -> Floats:
@@ -169,19 +180,42 @@ def movements_as_loads(
     if len(rows) < 2:
         grams = max(abs(float(z[0])), 1.0)
         return z[None].copy(), np.sqrt(HAND_OFF_MM**2 + var[None, 1:] / grams**2)
-    chosen = list(rows)
-    weights, box = moves.weight_g[chosen], moves.box_mm[chosen]
-    middle = np.stack([np.ones(len(chosen)), box[:, :2].mean(axis=1), box[:, 2:].mean(axis=1)], axis=1)
-    mean = weights[:, None] * middle
-    spread = moves.weight_var[chosen][:, None] * middle**2
-    spread[:, 1] += weights**2 * ((box[:, 1] - box[:, 0]) ** 2 / 12.0 + EDGE_MM**2)
-    spread[:, 2] += weights**2 * ((box[:, 3] - box[:, 2]) ** 2 / 12.0 + EDGE_MM**2)
-    share = spread / (spread.sum(axis=0) + var)
-    moved = mean + share * (z - mean.sum(axis=0))
-    place_sd = np.sqrt(HAND_OFF_MM**2 + spread[:, 1:] * (1.0 - share[:, 1:]) / weights[:, None] ** 2)
-    if plane is not None and len(rows) == 2:
-        y = -(plane[0] + plane[1] * moved[:, 1] / moved[:, 0]) / plane[2]
-        inside = (y > box[:, 2] - HAND_OFF_MM) & (y < box[:, 3] + HAND_OFF_MM)
-        if bool(inside.all()):
-            moved[:, 2], place_sd[:, 1] = moved[:, 0] * y, HAND_OFF_MM
+    chosen = np.array(rows, np.int64)
+    return _shared_out(
+        moves.weight_g[chosen], moves.weight_var[chosen], moves.box_mm[chosen], z, var,
+        plane if plane is not None and len(rows) == 2 else _NO_PLANE,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _shared_out(
+    weight_g: Floats, weight_var: Floats, box_mm: Floats, z: Floats, var: Floats, plane: Floats
+) -> tuple[Floats, Floats]:
+    """`movements_as_loads` for several. ``plane``: [3], or empty where there is none."""
+    k = weight_g.size
+    moved, spread, place_sd = np.empty((k, 3)), np.empty((k, 3)), np.empty((k, 2))
+    for m in range(k):
+        moved[m, 0], spread[m, 0] = weight_g[m], weight_var[m]
+        for axis in range(2):
+            low, high = box_mm[m, 2 * axis], box_mm[m, 2 * axis + 1]
+            middle = 0.5 * (low + high)
+            moved[m, 1 + axis] = weight_g[m] * middle
+            spread[m, 1 + axis] = weight_var[m] * middle**2 + weight_g[m] ** 2 * ((high - low) ** 2 / 12 + EDGE_MM**2)
+    for axis in range(3):
+        total, rest = spread[:, axis].sum() + var[axis], z[axis] - moved[:, axis].sum()
+        for m in range(k):
+            share = spread[m, axis] / total
+            moved[m, axis] += share * rest
+            if axis > 0:
+                off_var = spread[m, axis] * (1.0 - share) / weight_g[m] ** 2
+                place_sd[m, axis - 1] = math.sqrt(HAND_OFF_MM**2 + off_var)
+    if plane.size:
+        inside = True
+        y = np.empty(k)
+        for m in range(k):
+            y[m] = -(plane[0] + plane[1] * moved[m, 1] / moved[m, 0]) / plane[2]
+            inside = inside and box_mm[m, 2] - HAND_OFF_MM < y[m] < box_mm[m, 3] + HAND_OFF_MM
+        if inside:
+            for m in range(k):
+                moved[m, 2], place_sd[m, 1] = moved[m, 0] * y[m], HAND_OFF_MM
     return moved, place_sd

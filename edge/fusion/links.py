@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.fusion.activity import Activity, BatchesBetween, movements_as_loads
+from edge.fusion.activity import Activity, BatchesBetween, Gaps, movements_as_loads
 from edge.fusion.change import change_between
 from edge.fusion.likelihood import FOREIGN_PUT, NOTHING, TOP, explain
 from edge.fusion.model import BoardModel
@@ -86,6 +86,7 @@ class Links:
         self._moves: Moves | None = None
         self._found: dict[tuple[int, ...], Link | None] = {}
         self._kept: list[Plateau] = []  # so that no id is given twice
+        self._gaps: Gaps = {}
 
     def renew(self, chain: Sequence[Plateau], moves: Moves) -> Activity:
         """Forget what is out of date."""
@@ -96,7 +97,8 @@ class Links:
             self._found = {key: link for key, link in self._found.items() if ids.issuperset(key)}
         self._kept = list(chain)
         self._moves = moves
-        return Activity(self.model, chain, self._between)
+        self._gaps = {key: gap for key, gap in self._gaps.items() if key[0] >= chain[0].begin_ns}
+        return Activity(self.model, chain, self._between, self._gaps)
 
     def between(self, chain: Sequence[Plateau], i: int, j: int, activity: Activity, moves: Moves) -> Link | None:
         """The link from plateau i to plateau j; None where the cells couldn't see."""
