@@ -8,6 +8,7 @@ chips that are its own.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -16,15 +17,16 @@ from pydantic import Field
 from drivers.host_time import MachineTime
 from drivers.hx711.readings import Reading
 from drivers.hx711.setting import PULSES
-from drivers.mcu import Inbox, Mcu, shared_mcu
+from drivers.mcu import Mcu, Reader, shared_mcu
 from drivers.notices import Notice
 from drivers.options import Options, bad_options, checked, wrong_cells
 from drivers.samples import SampleBlock, SampleFlag
 from drivers.sampling import BoardSampler
 from firmware_bridge.link.connection import Connection
 from firmware_bridge.link.identify import BySerial
-from firmware_bridge.link.losses import Loss
+from firmware_bridge.link.losses import Cause, Loss
 from firmware_bridge.link.notices import LinkNotice
+from firmware_bridge.link.session import McuSample
 from firmware_bridge.protocol.codes import BAUD, MOST_CHIPS, McuFlag
 
 _Gain = Literal[128, 64, 32]
@@ -41,7 +43,7 @@ FLAGS = tuple(sum(int(flag) for wire, flag in _OF_WIRE.items() if bits & wire) f
 """`SampleFlag` bits by the wire's flags. OVERRUN is a loss, not evidence against this sample; an unsure edge may be off
 by a fraction of a conversion, which its interval tells better."""
 
-_REMEDIES = {
+REMEDIES: dict[Cause, str] = {
     "link damage": "check the USB cable and keep it away from motors and mains",
     "host overrun": "the program was held up: check load and disk of this node",
     "mcu overrun": "the MCU was too busy to read in time: use fewer chips, or check DOUT lines that chatter",
@@ -51,6 +53,7 @@ _REMEDIES = {
     "unplugged": "plug the MCU in; it goes on by itself",
     "unexplained": "report it: the MCU's own counters know nothing of it",
 }
+"""What to do about a loss, by its cause."""
 
 
 class BridgeOptions(Options):
@@ -75,8 +78,8 @@ class BridgeOptions(Options):
 class BridgeDriver:
     """Keeps `drivers.contract.LoadCellDriver`.
 
-    Read it at least every 50 ms: that is also when the MCU is asked for its time. An MCU that is unplugged or restarts is
-    no error: samples go on by themselves when it is back, and notices tell what was lost.
+    Read it at least every 50 ms: that is also when the MCU is asked for its time. An MCU that is unplugged or restarts
+    is no error: samples go on by themselves when it is back, and notices tell what was lost.
 
     Args:
         mcu: what to read through, by the options; by default the one that all boards of this process share.
@@ -97,7 +100,9 @@ class BridgeDriver:
         self.options = checked(BridgeOptions, board, "bridge", options)
         chips, settings = _chips_of(board, cells, self.options)
         self._sampler = BoardSampler(board, cells, rate_hz, "bridge", MachineTime(clock))
-        self._inbox = Inbox(board, chips, settings, self.options.shared_clock)
+        self._reader = Reader(
+            board, chips, settings, self.options.shared_clock, self._take_sample, self._take_loss, self._take_notice
+        )
         self._cell_of = {chip: cell for cell, chip in enumerate(chips)}
         self._find_mcu = mcu or (lambda wanted: _mcu_of(wanted, clock))
         self._mcu: Mcu | None = None
@@ -107,22 +112,26 @@ class BridgeDriver:
         """The MCU that this board reads through; None before `start`."""
         return self._mcu
 
+    @property
+    def counts(self) -> list[Counter[str]]:
+        """For each cell, how often what was found in its samples, by cause; see `drivers.hx711.verdicts.CAUSES`."""
+        return self._sampler.counts
+
     def start(self) -> None:
         """Open the port, unless another board has. Raises DriverError with what to do about it."""
         self._sampler.claim()
         mcu = self._find_mcu(self.options)
-        mcu.join(self._inbox)
+        mcu.join(self._reader)
         self._mcu = mcu
 
     def read(self, until_ns: int) -> SampleBlock:
-        """As the contract says; never waits. Raises DriverError as long as the MCU isn't one that this board can read."""
+        """As the contract says; never waits. Raises DriverError while the MCU isn't one that this board can read."""
         mcu = self._mcu
         if mcu is not None:
             mcu.pump()
-            self._collect()
         block = self._sampler.read(until_ns)
         if mcu is not None and not len(block):
-            mcu.check(self._inbox)
+            mcu.check(self._reader)
         return block
 
     def take_notices(self) -> list[Notice]:
@@ -134,30 +143,25 @@ class BridgeDriver:
         self._sampler.stop()
         mcu, self._mcu = self._mcu, None
         if mcu is not None:
-            mcu.leave(self._inbox)
+            mcu.leave(self._reader)
 
-    def _collect(self) -> None:
-        inbox, cell_of = self._inbox, self._cell_of
-        while inbox.samples:
-            sample = inbox.samples.popleft()
-            self._sampler.push(
-                Reading(cell_of[sample.chip], sample.edge_ns, sample.counts, FLAGS[sample.flags], sample.lost_before)
-            )
-        while inbox.losses:
-            self._sampler.note(self._of_loss(inbox.losses.popleft()))
-        while inbox.notices:
-            self._sampler.note(self._of_link(inbox.notices.popleft()))
+    def _take_sample(self, sample: McuSample) -> None:
+        cell = self._cell_of[sample.chip]
+        self._sampler.push(Reading(cell, sample.edge_ns, sample.counts, FLAGS[sample.flags], sample.lost_before))
 
-    def _of_loss(self, loss: Loss) -> Notice:
+    def _take_loss(self, loss: Loss) -> None:
         cell = self._sampler.cells[self._cell_of[loss.chip]]
         about = "about " if loss.estimated else ""
-        text = f"{self.board} {cell}: {about}{loss.samples} samples lost ({loss.cause}); {_REMEDIES[loss.cause]}"
-        return Notice(self.board, cell, loss.cause, loss.begin_ns, loss.end_ns, loss.samples, text)
+        text = f"{self.board} {cell}: {about}{loss.samples} samples lost ({loss.cause}); {REMEDIES[loss.cause]}"
+        self._sampler.note(Notice(self.board, cell, loss.cause, loss.begin_ns, loss.end_ns, loss.samples, text))
 
-    def _of_link(self, notice: LinkNotice) -> Notice:
+    def _take_notice(self, notice: LinkNotice) -> None:
+        if notice.cause == "clock jump":  # the link holds samples back until it can time them anew
+            self._sampler.clock_jumped()
         cell = None if notice.chip is None else self._sampler.cells[self._cell_of[notice.chip]]
         where = self.board if cell is None else f"{self.board} {cell}"
-        return Notice(self.board, cell, notice.cause, notice.at_ns, notice.at_ns, 0, f"{where}: {notice.text}")
+        text = f"{where}: {notice.text}"
+        self._sampler.note(Notice(self.board, cell, notice.cause, notice.at_ns, notice.at_ns, 0, text))
 
 
 def build_bridge(

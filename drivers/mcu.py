@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.errors import DriverError
@@ -17,8 +16,6 @@ from firmware_bridge.link.notices import LinkNotice
 from firmware_bridge.link.session import Link, McuSample
 from firmware_bridge.protocol.codes import MOST_CHIPS, McuFlag
 from firmware_bridge.protocol.identity import Identity
-
-_MOST_WAITING = 1 << 16  # samples of a board that nobody reads: some minutes
 
 
 class McuConnection(Protocol):
@@ -37,30 +34,32 @@ class McuConnection(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Inbox:
-    """What came for one board: its chips' samples and losses, and notices that concern these or the whole MCU.
+class Reader:
+    """One board at an MCU.
 
     Attributes:
         chips: of the board's cells, in their order.
         settings: pulses of a read for each of these chips.
+        sample, loss: called with each of its chips'. notice: with what concerns these or the whole MCU. They must be
+            quick, and bounded in what they keep: a board that nobody asks is dealt to as well.
         problem: why this MCU can't be this board's, as long as that is so.
     """
 
     board: str
     chips: tuple[int, ...]
     settings: tuple[int, ...]
-    shared_clock: bool = False
-    samples: deque[McuSample] = field(default_factory=deque)
-    losses: deque[Loss] = field(default_factory=lambda: deque(maxlen=_MOST_WAITING))
-    notices: deque[LinkNotice] = field(default_factory=lambda: deque(maxlen=1000))
+    shared_clock: bool
+    sample: Callable[[McuSample], None]
+    loss: Callable[[Loss], None]
+    notice: Callable[[LinkNotice], None]
     problem: str | None = None
 
 
 class Mcu:
     """A connection shared by boards: open while one of them reads, and a new one each time.
 
-    Whatever the MCU's settings are, the chips that boards read are set as these want them, and that is saved in the MCU.
-    What a chip converted before it was set so is marked SETTLING.
+    Whatever the MCU's settings are, the chips that boards read are set as these want them, and that is saved in
+    the MCU. What a chip converted before it was set so is marked SETTLING.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Mcu:
         self._serial = serial
         self._clock = clock
         self._lock = threading.Lock()
-        self._inboxes: list[Inbox] = []
+        self._readers: list[Reader] = []
         self._connection: McuConnection | None = None
         self._settings = McuSettings()
         self._met: Identity | None = None
@@ -87,28 +86,28 @@ class Mcu:
         """The conversation, with accounts and status; None while no board reads."""
         return self._connection.link if self._connection is not None else None
 
-    def join(self, inbox: Inbox) -> None:
+    def join(self, reader: Reader) -> None:
         """A board begins to read. Raises DriverError where the port can't be opened or a chip is another board's."""
         with self._lock:
-            for other in self._inboxes:
-                self._check_together(inbox, other)
+            for other in self._readers:
+                self._check_together(reader, other)
             if self._connection is None:
                 connection = self._connect()
                 try:
                     connection.start()
                 except LinkError as error:
-                    raise DriverError(f"{inbox.board}: {error}") from error
+                    raise DriverError(f"{reader.board}: {error}") from error
                 self._connection, self._settings, self._met = connection, McuSettings(), None
-            self._inboxes.append(inbox)
+            self._readers.append(reader)
             if self._met is not None:
-                self._meet(self._met)
+                self._see_who_fits(self._met)
 
-    def leave(self, inbox: Inbox) -> None:
+    def leave(self, reader: Reader) -> None:
         """A board has stopped; the last one closes the port."""
         with self._lock:
-            if inbox in self._inboxes:
-                self._inboxes.remove(inbox)
-            if not self._inboxes and self._connection is not None:
+            if reader in self._readers:
+                self._readers.remove(reader)
+            if not self._readers and self._connection is not None:
                 self._connection.stop()
                 self._connection = None
 
@@ -122,29 +121,30 @@ class Mcu:
             samples = self._samples(link)
             if link.identity is not None and link.identity is not self._met:
                 self._met = link.identity
-                self._meet(link.identity)
-            told = self._settings.pursue(link, self._inboxes_that_fit(), self._clock())
+                self._settings.told(link.identity)
+                self._see_who_fits(link.identity)
+            told = self._settings.pursue(link, self._fitting(), self._clock())
             self._deal(samples, link.losses(), [*link.notices(), *told])
 
-    def check(self, inbox: Inbox) -> None:
+    def check(self, reader: Reader) -> None:
         """Raises DriverError where this MCU isn't one that this board can read, as long as it is plugged in."""
         with self._lock:
             if self._refused is not None:
-                raise DriverError(f"{inbox.board}: {self._refused}")
-            if inbox.problem is not None:
-                raise DriverError(f"{inbox.board}: {inbox.problem}")
+                raise DriverError(f"{reader.board}: {self._refused}")
+            if reader.problem is not None:
+                raise DriverError(f"{reader.board}: {reader.problem}")
 
-    def _check_together(self, inbox: Inbox, other: Inbox) -> None:
-        taken = sorted(set(other.chips) & set(inbox.chips))
+    def _check_together(self, reader: Reader, other: Reader) -> None:
+        taken = sorted(set(other.chips) & set(reader.chips))
         if taken:
             raise DriverError(
-                f"{inbox.board}: chip {taken[0]} of the MCU at {self.name} is read by board {other.board} already; "
+                f"{reader.board}: chip {taken[0]} of the MCU at {self.name} is read by board {other.board} already; "
                 f"give each board chips of its own with the option chips"
             )
-        if inbox.shared_clock != other.shared_clock:
+        if reader.shared_clock != other.shared_clock:
             raise DriverError(
-                f"{inbox.board}: boards of one MCU have one clock mode; {other.board} says shared_clock: "
-                f"{str(other.shared_clock).lower()}, this one {str(inbox.shared_clock).lower()}"
+                f"{reader.board}: boards of one MCU have one clock mode; {other.board} says shared_clock: "
+                f"{str(other.shared_clock).lower()}, this one {str(reader.shared_clock).lower()}"
             )
 
     def _samples(self, link: Link) -> list[McuSample]:
@@ -157,50 +157,45 @@ class Mcu:
             self._refused = None
         return samples
 
-    def _meet(self, identity: Identity) -> None:
-        """See whether this MCU is the one that the boards were told of."""
-        self._settings.told(identity)
+    def _see_who_fits(self, identity: Identity) -> None:
+        """Whether this MCU is the one that the boards were told of."""
         wrong = None
         if self._serial is not None and identity.serial != self._serial:
             wrong = (
                 f"the MCU at {self.name} has the serial {identity.serial!r}, expected {self._serial!r}: "
                 f"plug in the right one, or correct the option serial"
             )
-        for inbox in self._inboxes:
-            inbox.problem = wrong
-            if wrong is None and max(inbox.chips) >= identity.chips:
-                inbox.problem = (
+        for reader in self._readers:
+            reader.problem = wrong
+            if wrong is None and max(reader.chips) >= identity.chips:
+                reader.problem = (
                     f"the MCU at {self.name} has chips 0 to {identity.chips - 1}, but the board is to read "
-                    f"chip {max(inbox.chips)}; correct the option chips"
+                    f"chip {max(reader.chips)}; correct the option chips"
                 )
 
-    def _inboxes_that_fit(self) -> list[Inbox]:
-        return [inbox for inbox in self._inboxes if inbox.problem is None and self._refused is None]
+    def _fitting(self) -> list[Reader]:
+        return [reader for reader in self._readers if reader.problem is None and self._refused is None]
 
     def _deal(self, samples: Sequence[McuSample], losses: Sequence[Loss], notices: Sequence[LinkNotice]) -> None:
-        of_chip: list[Inbox | None] = [None] * MOST_CHIPS
-        for inbox in self._inboxes_that_fit():
-            for chip in inbox.chips:
-                of_chip[chip] = inbox
+        owner: list[Reader | None] = [None] * MOST_CHIPS
+        for reader in self._fitting():
+            for chip in reader.chips:
+                owner[chip] = reader
         good_from_ns = self._settings.good_from_ns
         for sample in samples:
-            reader = of_chip[sample.chip]
-            if reader is None:
-                continue
-            if sample.edge_ns < good_from_ns[sample.chip]:
-                sample.flags |= McuFlag.SETTLING
-            if len(reader.samples) == _MOST_WAITING:
-                left = reader.samples.popleft()
-                reader.losses.append(Loss(left.chip, "host overrun", left.edge_ns, left.edge_ns, 1))
-            reader.samples.append(sample)
+            to = owner[sample.chip]
+            if to is not None:
+                if sample.edge_ns < good_from_ns[sample.chip]:
+                    sample.flags |= McuFlag.SETTLING
+                to.sample(sample)
         for loss in losses:
-            reader = of_chip[loss.chip]
-            if reader is not None:
-                reader.losses.append(loss)
+            to = owner[loss.chip]
+            if to is not None:
+                to.loss(loss)
         for notice in notices:
-            for inbox in self._inboxes:
-                if notice.chip is None or notice.chip in inbox.chips:
-                    inbox.notices.append(notice)
+            for reader in self._readers:
+                if notice.chip is None or notice.chip in reader.chips:
+                    reader.notice(notice)
 
 
 _known: dict[tuple[str, str], Mcu] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -49,6 +49,11 @@ class BoardSampler:
         self._dropped_since: list[tuple[int, int]] = [(0, 0)] * len(self.cells)
         self._failure: Exception | None = None
 
+    @property
+    def counts(self) -> list[Counter[str]]:
+        """For each cell, how often what was found in its readings, by cause; see `drivers.hx711.verdicts.CAUSES`."""
+        return self._examiner.counts
+
     def claim(self) -> None:
         """To be called first in a driver's `start`. Raises DriverError when it was started before."""
         if self._state != "new":
@@ -70,6 +75,12 @@ class BoardSampler:
                 begin_ns = self._dropped_since[lost.cell][0] if self._dropped[lost.cell] else lost.edge_ns
                 self._dropped_since[lost.cell] = (begin_ns, lost.edge_ns)
                 self._dropped[lost.cell] += 1 + lost.missed
+
+    def clock_jumped(self) -> None:
+        """Between the last reading pushed and the next one, the clock that stamps them jumped."""
+        with self._lock:
+            self._hand_over()
+            self._examiner.clock_jumped()
 
     def note(self, notice: Notice) -> None:
         """From a loop: one happening."""
@@ -131,12 +142,15 @@ class BoardSampler:
         for cell, lost in enumerate(self._dropped):
             if lost:
                 self._tell_dropped(cell, lost)
+        self._hand_over()
+        self._judged.extend(self._examiner.take(self.time.now_ns()))
+
+    def _hand_over(self) -> None:
         while self._readings:
             reading = self._readings.popleft()
             reading.missed += self._dropped[reading.cell]
             self._dropped[reading.cell] = 0
             self._examiner.push(reading)
-        self._judged.extend(self._examiner.take(self.time.now_ns()))
 
     def _tell_dropped(self, cell: int, lost: int) -> None:
         begin_ns, end_ns = self._dropped_since[cell]

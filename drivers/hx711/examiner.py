@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivers.hx711.codes import RAW
-from drivers.hx711.intervals import known_period_ns
+from drivers.hx711.intervals import HAS_LAST, known_period_ns
 from drivers.hx711.judging import HELD_AT, judge, new_judgement, release_silent
 from drivers.hx711.readings import Reading
 from drivers.hx711.verdicts import CAUSES, lost_notice, rate_notice, restart_notice, stuck_notice
@@ -71,6 +71,14 @@ class Examiner:
     def push(self, reading: Reading) -> None:
         """The next reading of its cell; cells come interleaved in any way. It belongs to the examiner until taken."""
         self._new.append(reading)
+
+    def clock_jumped(self) -> None:
+        """The clock that stamps readings isn't the one it was: the next interval of each cell says nothing.
+
+        What is known of the chips' periods stays.
+        """
+        self._judge_new()
+        self._state.ints[:, HAS_LAST] = 0
 
     def take(self, now_ns: int) -> list[Reading]:
         """Readings that are judged, in order of (time, cell), their flags final.

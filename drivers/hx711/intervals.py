@@ -113,6 +113,14 @@ def _judge_unknown(gap_ns: float, missed: int, period: float, nominal_ns: float)
 
 
 @njit(cache=True, error_model="numpy")
+def _count_misfit(ints: Ints, c: int) -> None:
+    """An interval that the known period doesn't explain; after some in a row it is learned anew."""
+    ints[c, OFF_RUN] += 1
+    if ints[c, OFF_RUN] >= _RELEARN_AFTER:
+        ints[c, LEARNED], ints[c, OFF_RUN] = 0, 0
+
+
+@njit(cache=True, error_model="numpy")
 def _judge_known(
     ints: Ints, floats: Floats, c: int, time_ns: int, periods: float, period: float, lost: int
 ) -> tuple[int, int]:
@@ -126,7 +134,8 @@ def _judge_known(
     if not fine and periods < SILENT_FROM:
         lost = 0
     if periods > SILENT_FROM and (abs(off) > tolerance if fine else RESTART_FROM <= periods <= RESTART_TO):
-        ints[c, GRID_NS], ints[c, OFF_RUN] = time_ns, 0
+        ints[c, GRID_NS] = time_ns
+        _count_misfit(ints, c)  # a chip doesn't restart after every conversion: it is the period that is wrong
         return RESTART, 0
     fits = abs(off) <= max(tolerance, _LEAST_OFF) if fine else whole == 1.0
     floats[c, SCATTER_NS] += _SCATTER_GAIN * (min(abs(off), 0.5) * period - floats[c, SCATTER_NS])
@@ -140,7 +149,5 @@ def _judge_known(
     if not fine:
         ints[c, GRID_NS] = time_ns
         return LOST if lost > 0 else REGULAR, lost
-    ints[c, OFF_RUN] += 1
-    if ints[c, OFF_RUN] >= _RELEARN_AFTER:
-        ints[c, LEARNED], ints[c, OFF_RUN] = 0, 0
+    _count_misfit(ints, c)
     return OFF, 0

@@ -127,9 +127,9 @@ def _accept(ints: Ints, floats: Floats, c: int, code: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _is_slip(code: int, before: float, tolerance: float) -> bool:
-    """Whether it is 2, 4, 1/2, 1/4 or -1 times the reading before."""
+    """Whether it is 2, 4, 1/2, 1/4 or -1 times a reading within `tolerance` of the one before."""
     for ratio in (2.0, 4.0, 0.5, 0.25, -1.0):  # noqa: SIM110 - any() over a generator isn't for numba
-        if abs(code - ratio * before) <= tolerance:
+        if abs(code / ratio - before) <= tolerance:
             return True
     return False
 
@@ -168,7 +168,7 @@ def _decide_held(state: Judgement, c: int, next_code: int, cut: bool, has_next: 
     if is_cut_short(code, ones, before, 4.0 * floats[c, STEP_MEDIAN]):
         return _CORRUPT | not_ready
     large = abs(before) > _SLIP_LEAST_JUMPS * jump
-    if large and _is_slip(code, before, 0.25 * jump):
+    if large and _is_slip(code, before, 0.5 * jump):
         return _CORRUPT | _GAIN_SLIP
     tolerance = 4.0 * floats[c, STEP_MEDIAN]
     telling = min(up, down) > max(_SHIFT_LEAST_COUNTS, 100.0 * tolerance)  # near the value before many shifts lie close
@@ -281,7 +281,10 @@ def judge(
             silent_ns = now - ints[c, HELD_NS] - missed[i] * known_period_ns(ints, floats, c)
             too_late = silent_ns > patience  # then the same is said of it whether the next one has come or not
             cut = verdict == RESTART or (not learning and too_late)
-            _release(state, c, _decide_held(state, c, value, cut, not too_late), first_at, out)
+            held_flags = _decide_held(state, c, value, cut, not too_late)
+            _release(state, c, held_flags, first_at, out)
+            if held_flags & _GAIN_SLIP:  # a pulse too many chose another input for what was being converted
+                ints[c, SETTLE_LEFT] = SETTLING_READINGS
         if verdict == RESTART:
             given |= _RESET
             ints[c, SETTLE_LEFT], ints[c, CALM] = SETTLING_READINGS, 0

@@ -44,11 +44,13 @@ class McuClock:
     continuous, strictly rising, and never changes for an instant once it was asked for; what is learned later bends it
     from then on: an error is worked off within some two seconds, and the bend is 1 % at most. A clock that
     really jumped (a host that slept, an MCU that stood still) is learned anew; `jumps` counts these. One that jumped by
-    over half a second isn't bent but taken up where it is.
+    over half a second isn't bent but taken up where it is: `doubtful` from the first sign of it, then not `known` for
+    about a second, as at the start. Whoever waits for both gets no time that isn't right.
     """
 
     def __init__(self) -> None:
         self.known = False
+        self.doubtful = False
         self.jumps = 0
         self.jump_ns = (
             0  # by about how much the last time: positive where the host's time of the MCU's clock is now later
@@ -82,11 +84,9 @@ class McuClock:
 
     def restart(self) -> None:
         """The MCU restarted: its clock began anew, its resonator is the same."""
-        self.known = False
         self._last_us = None
-        self._top_us = 0
-        self._segments.clear()
         self._clear()
+        self._forget()
 
     def unwrap(self, mcu_us: int, now_ns: int) -> int:
         """A 32-bit MCU time met at ``now_ns`` as 64 bits: right up to half an hour late, and across gaps of days."""
@@ -134,6 +134,12 @@ class McuClock:
         begin_us, begin_ns, rate = self._segments[0]
         return begin_ns - int((begin_us - mcu_us) * rate)
 
+    def _forget(self) -> None:
+        """Give no times until enough has been heard again."""
+        self.known = self.doubtful = False
+        self._top_us = 0
+        self._segments.clear()
+
     def _clear(self) -> None:
         if len(self._uppers) > _BINS_A_RUN:
             self._prior, self._sigma = self._rate, _WARM_SIGMA
@@ -160,16 +166,20 @@ class McuClock:
         if beyond_ns <= _TOLERANCE_NS + self.uncertainty_ns:
             if side == self._break_side:
                 self._break_side = self._breaks_seen = 0
+                self.doubtful = False
             return False
         self.outliers += 1
         if side != self._break_side:
             self._break_side, self._breaks_seen, self._break_begun_ns = side, 0, host_ns
         self._breaks_seen += 1
+        self.doubtful = beyond_ns > _STEP_NS
         if self._breaks_seen < _BREAKS_TO_JUMP or host_ns - self._break_begun_ns < _BREAKS_SPAN_NS:
             return True
         self._clear()
         self.jumps += 1
         self.jump_ns = -int(beyond_ns) * side
+        if beyond_ns > _STEP_NS:
+            self._forget()
         return False
 
     def _close_bin(self, mcu_us: int, host_ns: int) -> None:
@@ -208,9 +218,7 @@ class McuClock:
         from_ns = self._at(from_us)
         error_ns = middle_ns + (from_us - middle_us) * band.rate - from_ns
         if abs(error_ns) > _STEP_NS:
-            self._segments.clear()
-            self._segments.append((middle_us, middle_ns, band.rate))
-            self._top_us = mcu_us
+            self._forget()
             return
         slew_us = min(max(age_ns // (1000 * _SLEWS_A_RUN), _SHORTEST_SLEW_US), _LONGEST_SLEW_US)
         share = min(max(error_ns / (slew_us * 1000.0), -_MOST_SLEW), _MOST_SLEW)

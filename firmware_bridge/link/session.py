@@ -298,7 +298,7 @@ class Link:
 
     # ---- what waits for the clock
     def _ready(self) -> bool:
-        return self.identity is not None and self._refused is None and self.clock.known
+        return self.identity is not None and self._refused is None and self.clock.known and not self.clock.doubtful
 
     def _wait(self, what: _Told, now_ns: int, mcu_us: int = 0) -> None:
         """Keep what is to be booked in the order of the line, until times are known."""

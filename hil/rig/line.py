@@ -145,10 +145,15 @@ class LockstepLine:
         length_ns = round(seconds * 1e9)
         kept = len(self._coming)
         self._pass(length_ns)
+        self._send()
         slept = [self._coming.pop() for _ in range(len(self._coming) - kept)]
         self._ahead_ns -= length_ns
         if slept:  # the last of them came first: what is kept is from the beginning
             self._coming.append((self.now_ns(), slept[-1][1][:_KEPT_ASLEEP]))
+
+    def jump(self, seconds: float) -> None:
+        """The host's monotonic clock goes ahead by that much, as on a virtual machine that was held."""
+        self._ahead_ns += round(seconds * 1e9)
 
     def unplug(self, powered: bool = False) -> None:
         """Pull the cable, and with it the board's power unless that is ``powered`` from elsewhere."""

@@ -2,66 +2,52 @@
 
 from __future__ import annotations
 
-import random
-from collections import deque
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.link.losses import Loss
 from firmware_bridge.link.notices import LinkNotice
 from firmware_bridge.link.session import Link, McuSample
-from hil.rig.lockstep import Chunk, LockstepRig
+from hil.rig.line import Latency, LockstepLine
+from hil.rig.lockstep import LockstepRig
 
-_STEP_US = 20_000  # how often the host asks the link what to send, as `Link.to_send` wants it (at least every 50 ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How late bytes reach the host's program: USB frames, scheduling.
-
-    Attributes:
-        least_ns: always.
-        typical_ns: mean of an exponential on top.
-    """
-
-    least_ns: int = 150_000
-    typical_ns: int = 400_000
+_STEP_NS = (
+    10_000_000  # how often the host asks the link what to send, as `Link.to_send` wants it (at least every 50 ms)
+)
 
 
 class LinkedRig:
-    """Runs the rig in steps of 20 ms and carries bytes both ways, each later by the host's latency, in order.
+    """Runs the rig in steps of 10 ms, with a link at the other end of its line.
 
     Attributes:
-        rig, link: to be used directly as well.
+        rig, line: to be used directly as well.
         samples, losses, notices: all so far; empty them as you like.
     """
 
     def __init__(self, rig: LockstepRig, latency: Latency | None = None, seed: int = 1) -> None:
         self.rig = rig
-        self.now_ns = rig.state().now_ns
-        self.link = Link(self.now_ns)
-        self.link.opened(self.now_ns)
+        self.line = LockstepLine(rig, latency, seed)
+        self.line.start()
         self.samples: list[McuSample] = []
         self.losses: list[Loss] = []
         self.notices: list[LinkNotice] = []
-        self._latency = latency or Latency()
-        self._chance = random.Random(seed)
-        self._under_way: deque[tuple[int, bytes]] = deque()
+
+    @property
+    def link(self) -> Link:
+        """The host's end of the line."""
+        return self.line.link
+
+    @property
+    def now_ns(self) -> int:
+        """The host's monotonic clock, which is true time here."""
+        return self.line.now_ns()
 
     def run(self, seconds: float) -> None:
         """Let that much time pass for board and host."""
         end_ns = self.now_ns + round(seconds * 1e9)
         while self.now_ns < end_ns:
-            step_ns = min(_STEP_US * 1000, end_ns - self.now_ns)
-            self._put_under_way(self.rig.run(step_ns / 1000))
-            self.now_ns += step_ns
-            while self._under_way and self._under_way[0][0] <= self.now_ns:
-                came_ns, data = self._under_way.popleft()
-                self.link.received(data, came_ns)
-            if words := self.link.to_send(self.now_ns):
-                self.rig.send(words)
+            self.line.run_until(min(end_ns, self.now_ns + _STEP_NS))
+            self.line.pump()
             self.samples += self.link.samples()
             self.losses += self.link.losses()
             self.notices += self.link.notices()
@@ -73,14 +59,6 @@ class LinkedRig:
             if self.now_ns > end_ns:
                 raise TimeoutError(f"the link is still {self.link.state(self.now_ns)!r} after {most_s} s")
             self.run(0.05)
-
-    def _put_under_way(self, chunks: list[Chunk]) -> None:
-        for chunk in chunks:
-            late_ns = self._latency.least_ns + self._chance.expovariate(1.0) * self._latency.typical_ns
-            came_ns = chunk.time_ns + round(late_ns)
-            if self._under_way:
-                came_ns = max(came_ns, self._under_way[-1][0])
-            self._under_way.append((came_ns, chunk.data))
 
 
 def laid_over(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 import numpy as np
 import pytest
 from rig_ready import FIRMWARE, needed
 
-from drivers.bridge import BridgeDriver
+from drivers.bridge import FLAGS, REMEDIES, BridgeDriver
 from drivers.build import build_driver
 from drivers.errors import DriverError
 from drivers.mcu import Mcu, shared_mcu
 from drivers.samples import SampleBlock, SampleFlag
+from firmware_bridge.link.losses import Cause
 from firmware_bridge.link.session import Link
-from firmware_bridge.protocol.codes import PROTOCOL_VERSION, CommandCode
+from firmware_bridge.protocol.codes import PROTOCOL_VERSION, CommandCode, McuFlag
 from firmware_bridge.protocol.commands import serial_data
 from firmware_bridge.protocol.frames import encode_frame
 from firmware_bridge.protocol.identity import Identity
@@ -311,6 +313,17 @@ def test_options_that_do_not_fit_are_told_all_at_once(options: Mapping[str, obje
         build_driver("b", ["l", "r"], 80.0, "bridge", options)
     for text in texts:
         assert text in str(raised.value)
+
+
+def test_every_cause_of_a_loss_comes_with_a_remedy() -> None:
+    assert set(REMEDIES) == set(get_args(Cause))
+
+
+def test_every_flag_of_the_wire_that_speaks_against_a_sample_is_kept() -> None:
+    """P7. An overrun is a loss before the sample, and an unsure edge shows in its interval."""
+    about_others = McuFlag.OVERRUN | McuFlag.EDGE_UNSURE
+    for bits in range(256):
+        assert bool(FLAGS[bits]) == bool(bits & ~about_others)
 
 
 def test_a_board_with_more_cells_than_an_mcu_has_chips_is_told_so() -> None:

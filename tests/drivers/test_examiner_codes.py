@@ -77,8 +77,9 @@ def test_a_pulse_too_many_or_too_few_is_named_a_slip(ratio: float) -> None:
         readings[50].counts -= 1
     found, examiner = examined(readings)
     assert found[50].flags & SampleFlag.GAIN_SLIP
-    assert sum(reading.flags != 0 for reading in found) == 1
+    assert [number for number, reading in enumerate(found) if reading.flags] == [50, 51, 52, 53, 54]
     assert examiner.counts[0]["gain slip"] == 1
+    assert examiner.counts[0]["settling"] == 4  # an extra pulse chooses another input for what is being converted
 
 
 @pytest.mark.parametrize("bit", range(15))
@@ -94,7 +95,8 @@ def test_bits_that_stand_in_the_wrong_place_are_named_a_slip(bit: int, level: in
     found, _ = examined(readings)
     if abs(readings[50].counts - level) > 25_000:
         assert found[50].flags & SampleFlag.CORRUPT_CODE
-    assert sum(reading.flags != 0 for reading in found) <= 1
+    flagged = [number for number, reading in enumerate(found) if reading.flags]
+    assert flagged in ([], [50, 51, 52, 53, 54])
 
 
 @pytest.mark.parametrize("ratio", [2.0, 0.5, 0.25])

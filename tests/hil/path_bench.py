@@ -80,6 +80,7 @@ def path_bench(
     board: str = "b",
     cells: Sequence[str] | None = None,
     seed: int = 1,
+    nominal_hz: float = 80.0,
     **options: object,
 ) -> PathBench:
     """A bench whose driver is started. Chips are at levels of their own with the noise of a good HX711."""
@@ -90,7 +91,7 @@ def path_bench(
     line = LockstepLine(rig, latency, seed, AHEAD_NS)
     mcu = Mcu("the rig", lambda: line, clock=line.now_ns)
     names = list(cells) if cells is not None else [f"c{chip}" for chip in range(chips)]
-    driver = BridgeDriver(board, names, 80.0, options, line.now_ns, lambda _: mcu)
+    driver = BridgeDriver(board, names, nominal_hz, options, line.now_ns, lambda _: mcu)
     driver.start()
     return PathBench(rig, line, driver)
 
