@@ -13,7 +13,7 @@ help:
 	@echo "make test    format, lint, types and tests"
 	@echo "make lint    format, lint and types"
 	@echo "make hil     the tests of real boards: make hil BENCH=my.yaml (see hil/rig/bench.yaml); else the emulator"
-	@echo "make bench   sensing quality, peers, speed and cost (some 15 minutes); pictures and tables in out/"
+	@echo "make bench   sensing quality, peers, speed and cost (about half an hour); pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
 

@@ -266,8 +266,7 @@ static void queue_sample(uint8_t index, uint8_t flags)
     };
     if (!samples_put(&sample)) {
         chip->flags_next |= flags & SAMPLE_RESTARTED; /* the next one is then the first that the host sees */
-        chip->flags_next |= SAMPLE_OVERRUN;
-        count_up(&chip->counts.overruns);
+        chip->flags_next |= SAMPLE_OVERRUN; /* counted by samples_put as dropped, not as an overrun too */
     }
 }
 
