@@ -13,7 +13,8 @@ help:
 	@echo "make test    format, lint, types and tests"
 	@echo "make lint    format, lint and types"
 	@echo "make hil     the tests of real boards: make hil BENCH=my.yaml (see hil/rig/bench.yaml); else the emulator"
-	@echo "make bench   sensing quality, peers, speed and cost (about half an hour); pictures and tables in out/"
+	@echo "make bench   sensing quality, peers, speed and cost, an hour of the link, 50 cut flashes (some 40 minutes);"
+	@echo "             pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
 
@@ -31,8 +32,10 @@ lint: .venv/.dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-bench: .venv/.bench
+bench: .venv/.bench tools
 	@$(PYTHON) -m hil.bench
+	@$(PYTHON) -m hil.link_hour
+	@$(PYTHON) -m hil.flash_soak
 
 venv: .venv/.demo
 
