@@ -14,6 +14,8 @@ static volatile uint32_t uptime_ms;
 void clock_init(void)
 {
     TCCR1A = 0;
+    TCNT1 = 0;
+    TIFR1 = _BV(TOV1); /* a bootloader that used this timer may have left it over: that would be 33 ms too much */
     TCCR1B = _BV(CS11); /* /8: 2 MHz, over every 32.768 ms */
     TIMSK1 = _BV(TOIE1);
 
