@@ -118,6 +118,9 @@ void chips_after_reset(void)
         }
         chips_changed(i);
     }
+    for (unsigned i = 0; i < CHIPS_MAX; i++) /* where there is no chip, the MCU's pull-up must be a change to be seen */
+        if (i >= count || !places[i].connected)
+            avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ(dout_pin[i].port), dout_pin[i].bit)->value = 0;
 }
 
 void chips_power(bool on, int64_t now)
