@@ -25,7 +25,7 @@ test: lint tools
 	$(PYTHON) -m pytest -n 2
 
 hil: .venv/.dev tools
-	BENCH=$(BENCH) $(PYTHON) -m pytest tests/hil
+	BENCH="$(BENCH)" $(PYTHON) -m pytest tests/hil
 
 lint: .venv/.dev
 	$(PYTHON) -m ruff check .
