@@ -95,15 +95,18 @@ def _supervise(
         try:
             selector.register(process.stderr, selectors.EVENT_READ)
             moved_s = started_s = time.monotonic()
+            been = (False, 0)
             while True:
                 if selector.select(_LOOK_EVERY_S):
                     piece = os.read(process.stderr.fileno(), 4096)
                     if not piece:
                         break
                     transcript.feed(piece.decode("ascii", "replace"))
-                    moved_s = time.monotonic()
                 watch(transcript)
                 now_s = time.monotonic()
+                reached = (transcript.answered, transcript.steps)
+                if reached != been:  # avrdude's complaints come for ever where nobody answers; they are no movement
+                    been, moved_s = reached, now_s
                 if not os.path.exists(port):  # noqa: PTH110 - a stat, ten times a second
                     return End.GONE, transcript
                 if not transcript.answered and now_s - started_s > limits.connect_s:

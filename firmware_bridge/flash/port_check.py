@@ -10,6 +10,7 @@ from pathlib import Path
 from firmware_bridge.flash.errors import FlashPortError
 
 _NOTHING = "Nothing was written"
+_MEMORY = 1  # Linux's major number of /dev/null and its like; to open a port only to ask its kind would reset the MCU
 
 
 def check_port(port: str) -> None:
@@ -23,7 +24,7 @@ def check_port(port: str) -> None:
         ) from None
     except OSError as error:
         raise FlashPortError(f"{port}: {error.strerror}. {_NOTHING}") from error
-    if not stat.S_ISCHR(status.st_mode):
+    if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) == _MEMORY:
         raise FlashPortError(f"{port}: isn't a serial port, expected one as /dev/ttyUSB0. {_NOTHING}")
     if not os.access(port, os.R_OK | os.W_OK):
         raise FlashPortError(f"{port}: {_permission(status.st_gid)}. {_NOTHING}")

@@ -27,6 +27,7 @@ class Transcript:
     """Fed with avrdude's stderr in any pieces; says how far it is.
 
     ``begun`` counts the writes it has started, ``verified`` those it has read back and found right; a bar has 50 '#'.
+    ``steps`` counts all '#' there were: retries print lines too, but only a bar that grows is work done.
     """
 
     text: str = ""
@@ -34,6 +35,7 @@ class Transcript:
     begun: int = 0
     verified: int = 0
     share: float = 0.0  # 0..1 of the present bar
+    steps: int = 0
     answered: bool = False
     unanswered: bool = False  # it has asked, and nothing or nonsense came back
     signature: bytes = b""
@@ -46,6 +48,7 @@ class Transcript:
     def feed(self, piece: str) -> None:
         """Take what came; a line that isn't complete yet is looked at too, since a bar grows within its line."""
         self.text = (self.text + piece)[-_KEPT_CHARACTERS:]
+        self.steps += piece.count("#")  # not by line: a complaint in between breaks a bar's line in two
         *whole, rest = (self._line + piece).replace("\r", "\n").split("\n")
         for line in whole:
             self._bar(line, complete=True)

@@ -95,25 +95,30 @@ def list_serial_ports(links: Path = _SERIAL_LINKS) -> list[PortInfo]:
 def choose_port(wanted: str | None, ports: Iterable[PortInfo]) -> str:
     """The path to open: ``wanted`` where one is named, else the one port with a USB chip as MCU boards have.
 
-    ``wanted`` is a path ('/dev/ttyUSB0', a link under /dev/serial, a pty) or a USB socket ('1-1.2').
-    Raises PortError where it isn't there, or where several could be meant.
+    ``wanted`` is a path ('/dev/ttyUSB0', a link under /dev/serial, a pty), also one from the working directory, or a
+    USB socket ('1-1.2'). Raises PortError where it is empty or isn't there, or where several could be meant.
     """
     known = list(ports)
     if wanted is not None:
+        if not wanted.strip():  # ports without a socket or a link have '' there, so it would match any of them
+            raise PortError(
+                "the port's name is empty: give a path as /dev/ttyUSB0 or a USB socket as 1-1.2, or leave the option "
+                f"away to have the shelf MCU found; {_found(known)}"
+            )
         for port in known:
             if wanted in (port.location, port.device, port.by_id, port.by_path):
                 return wanted if wanted.startswith("/") else port.stable_path
-        if wanted.startswith("/") and Path(wanted).exists():
-            return wanted
+        if Path(wanted).exists():
+            return str(Path(wanted).absolute())
         raise PortError(f"there is no serial port {wanted}: plug the shelf MCU in, or name another; {_found(known)}")
     likely = [port for port in known if port.bridge]
     if not likely:
         raise PortError(
             f"no shelf MCU is plugged in: none of the serial ports has a USB chip of a known kind; {_found(known)}. "
-            "Check the USB cable (some only charge), or name the port with --port"
+            "Check the USB cable (some only charge), or name the port (option port, or --port)"
         )
     if len(likely) > 1:
-        raise PortError(f"several ports may be the shelf MCU: name one with --port; {_found(likely)}")
+        raise PortError(f"several ports may be the shelf MCU: name the port (option port, or --port); {_found(likely)}")
     return likely[0].stable_path
 
 

@@ -226,11 +226,17 @@ def _clear_hupcl(fd: int) -> None:
 
 
 def _why_not(path: str, error: Exception) -> str:
+    import termios
+
     number = getattr(error, "errno", None)
+    if number is None and isinstance(error.__context__, termios.error):  # pyserial keeps only its text
+        number = error.__context__.args[0]
     if number == errno.EACCES:
         return f"{path} can't be opened, permission is missing: add the user to the group dialout, and log in again"
     if number in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return f"{path} is in use by another program: stop it (another shelfedge, a serial monitor), then try again"
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{path} isn't there: plug the shelf MCU in"
+    if number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+        return f"{path} isn't a serial port: name one, as /dev/ttyUSB0 or a USB socket as 1-1.2"
     return f"{path} can't be opened: {error}"

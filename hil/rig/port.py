@@ -8,6 +8,7 @@ from types import TracebackType
 
 from hil.rig.build import build
 from hil.rig.controls import Controls, start_arguments
+from hil.rig.errors import RigError
 from hil.rig.process import Process
 
 
@@ -23,7 +24,10 @@ class PtyRig(Controls):
 
     Args:
         port: name under which the port appears, a link that goes away with `unplug` and comes back with `plug`.
+            A link that is there already is replaced.
         others: as for `LockstepRig`.
+
+    Raises RigError where something else than a link has the name of the port.
     """
 
     def __init__(
@@ -37,6 +41,10 @@ class PtyRig(Controls):
         chips: int = 0,
         seed: int = 1,
     ) -> None:
+        if port.exists() and not port.is_symlink():
+            raise RigError(
+                f"{port} is there already and isn't a link, so the rig doesn't replace it: give its port another name"
+            )
         arguments = start_arguments(firmware, bootloader, flash, eeprom, chips, seed)
         super().__init__(Process(build(), [*arguments, "--port", str(port)]), chips)
         self.port = port

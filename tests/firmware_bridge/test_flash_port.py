@@ -46,6 +46,11 @@ def test_a_file_is_no_port(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
     assert "isn't a serial port" in refusal(str(path))
+    assert "isn't a serial port" in refusal(str(tmp_path))
+
+
+def test_the_null_device_is_no_port_whoever_has_it_open() -> None:
+    assert "isn't a serial port" in refusal(os.devnull)
 
 
 def test_a_port_in_use_names_who_uses_it(port: str) -> None:

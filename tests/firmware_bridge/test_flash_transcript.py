@@ -102,6 +102,15 @@ def test_a_bar_is_followed_while_it_grows() -> None:
     assert transcript.share == 0.5
 
 
+def test_only_the_marks_of_a_bar_are_steps_also_when_a_complaint_breaks_its_line() -> None:
+    transcript = heard(OPENED + "\nWriting | ####")
+    for _ in range(3):
+        transcript.feed("avrdude error: programmer is not responding\n")
+    assert transcript.steps == 4
+    transcript.feed("##")
+    assert transcript.steps == 6
+
+
 def test_the_bar_of_an_older_avrdude_for_the_signature_is_no_write() -> None:
     transcript = heard(VERSION_6[: VERSION_6.index("Writing")])
     assert (transcript.begun, transcript.doing) == (0, Doing.CONNECTING)

@@ -38,6 +38,22 @@ def test_a_named_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert choose_port(str(other), []) == str(other)
 
 
+def test_a_path_from_the_working_directory_is_taken_and_made_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ttyRIG").touch()
+    monkeypatch.chdir(tmp_path)
+    assert choose_port("ttyRIG", [UART, CH340]) == str(tmp_path / "ttyRIG")
+    with pytest.raises(PortError, match="no serial port ttyRIG2"):
+        choose_port("ttyRIG2", [UART, CH340])
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_is_refused_though_ports_without_a_socket_have_one(empty: str) -> None:
+    with pytest.raises(PortError, match=r"name is empty: give a path .*found /dev/ttyAMA0"):
+        choose_port(empty, [UART, CH340])
+
+
 def test_without_a_likely_port_the_error_lists_what_there_is() -> None:
     with pytest.raises(PortError, match=r"ttyAMA0 \(not USB\), /dev/ttyACM0 \(USB 1e0e:9001, socket 1-1.4\).*cable"):
         choose_port(None, [UART, MODEM])
@@ -46,7 +62,9 @@ def test_without_a_likely_port_the_error_lists_what_there_is() -> None:
 
 
 def test_with_several_likely_ports_the_error_lists_them_and_asks_for_one() -> None:
-    with pytest.raises(PortError, match=r"several .*--port.*ttyUSB0 \(CH340, socket 1-1.2\), /dev/ttyUSB1 \(FTDI"):
+    with pytest.raises(
+        PortError, match=r"several .*option port, or --port.*ttyUSB0 \(CH340, socket 1-1.2\), /dev/ttyUSB1 \(FTDI"
+    ):
         choose_port(None, [CH340, UART, FTDI])
 
 

@@ -116,11 +116,13 @@ def test_a_port_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
     port.stop()
 
 
-def test_a_file_that_is_no_port_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_serial_port_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no port")
-    with pytest.raises(PortError, match="can't be opened"):
-        open_port(str(path))
+    for name in (str(path), str(tmp_path), os.devnull):
+        with pytest.raises(PortError, match=f"^{name} isn't a serial port: name one"):
+            open_port(name)
+    assert path.read_text() == "no port"
 
 
 def test_started_without_a_port_it_waits_for_one(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:

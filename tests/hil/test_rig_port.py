@@ -13,8 +13,11 @@ import serial
 from rig_programs import ECHO, READER
 from rig_ready import CompileAvr
 
+from hil.rig.build import build
 from hil.rig.controls import ChipSetup
+from hil.rig.errors import RigError
 from hil.rig.port import Dtr, PtyRig
+from hil.rig.process import Process
 
 LONGEST_S = 20.0  # of anything here; reached only when it is broken
 
@@ -145,6 +148,27 @@ def test_the_rig_ends_with_its_owner_and_its_port_with_it(avr: CompileAvr, tmp_p
         assert port.exists()
     assert not port.exists()
     assert not port.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["ttyRIG", "ttyRIG.new"])
+def test_a_file_under_the_name_of_the_port_is_refused_and_kept(tmp_path: Path, name: str) -> None:
+    file, port = tmp_path / name, tmp_path / "ttyRIG"
+    file.write_text("precious")
+    with pytest.raises(RigError, match=f"{file} is there already and isn't a link"):
+        PtyRig(port)
+    with (
+        Process(build(), ["--port", str(port)]) as simulator,
+        pytest.raises(RigError, match=f"{file} is there already and isn't a link"),
+    ):
+        simulator.ask("state")
+    assert file.read_text() == "precious"
+
+
+def test_a_link_that_an_earlier_rig_left_is_replaced(tmp_path: Path) -> None:
+    port = tmp_path / "ttyRIG"
+    port.symlink_to(tmp_path / "gone")
+    with PtyRig(port):
+        assert str(port.resolve()).startswith("/dev/pts/")
 
 
 def test_a_second_opener_at_the_same_moment_does_not_take_the_port_from_the_first(board: PtyRig) -> None:

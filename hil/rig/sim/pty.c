@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <asm/termbits.h> /* struct termios2: bauds that have no constant, such as 250000 */
@@ -32,11 +33,20 @@ static uint8_t waiting[DRIVER_BUFFER];
 static size_t waiting_count;
 static uint64_t dropped;
 
+static void spare_what_is_no_link(const char *name)
+{
+    struct stat there;
+    if (lstat(name, &there) == 0 && !S_ISLNK(there.st_mode))
+        fail("%s is there already and isn't a link, so the rig doesn't replace it: give its port another name", name);
+}
+
 static void point_link_at(const char *device)
 {
     char fresh[4096];
     if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", link_name) >= sizeof fresh)
         fail("the name of the port is too long: %s", link_name);
+    spare_what_is_no_link(link_name);
+    spare_what_is_no_link(fresh);
     unlink(fresh);
     if (symlink(device, fresh) != 0 || rename(fresh, link_name) != 0)
         fail("%s: can't be made a link to %s: %s", link_name, device, strerror(errno));
