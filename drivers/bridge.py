@@ -10,16 +10,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
-
-from pydantic import Field
 
 from drivers.host_time import MachineTime
 from drivers.hx711.readings import Reading
 from drivers.hx711.setting import PULSES
+from drivers.kind_options import BridgeOptions
 from drivers.mcu import Mcu, Reader, shared_mcu
 from drivers.notices import Notice
-from drivers.options import Options, bad_options, checked, wrong_cells
+from drivers.options import checked
 from drivers.samples import SampleBlock, SampleFlag
 from drivers.sampling import BoardSampler
 from firmware_bridge.link.connection import Connection
@@ -27,9 +25,7 @@ from firmware_bridge.link.identify import BySerial
 from firmware_bridge.link.losses import Cause, Loss
 from firmware_bridge.link.notices import LinkNotice
 from firmware_bridge.link.session import McuSample
-from firmware_bridge.protocol.codes import BAUD, MOST_CHIPS, McuFlag
-
-_Gain = Literal[128, 64, 32]
+from firmware_bridge.protocol.codes import McuFlag
 
 _OF_WIRE = {
     McuFlag.SATURATED: SampleFlag.SATURATED,
@@ -56,25 +52,6 @@ REMEDIES: dict[Cause, str] = {
 """What to do about a loss, by its cause."""
 
 
-class BridgeOptions(Options):
-    """Options of the `bridge` driver."""
-
-    port: str | None = Field(
-        None,
-        description="a port as '/dev/serial/by-id/...', or a USB socket as '1-1.2'; left out: the only MCU there is",
-    )
-    serial: str | None = Field(None, description="the MCU's own serial, as 'bay-07'; left out: any")
-    chips: dict[str, int] | None = Field(
-        None,
-        description="the MCU's chip for each cell, as {left: 0, right: 1}; left out: 0, 1, 2 ... in order of cells",
-    )
-    gain: _Gain | dict[str, _Gain] = Field(
-        128, description="128 or 64 (channel A) or 32 (channel B), for all cells or as {left: 128, right: 64}"
-    )
-    shared_clock: bool = Field(False, description="true where chip 0's SCK clocks all chips, else false")
-    baud: int = Field(BAUD, ge=9600, le=2_000_000, description=f"of the line, as {BAUD}")
-
-
 class BridgeDriver:
     """Keeps `drivers.contract.LoadCellDriver`.
 
@@ -97,11 +74,19 @@ class BridgeDriver:
         mcu: Callable[[BridgeOptions], Mcu] | None = None,
     ) -> None:
         self.board = board
-        self.options = checked(BridgeOptions, board, "bridge", options)
-        chips, settings = _chips_of(board, cells, self.options)
+        self.options = checked(BridgeOptions, board, "bridge", options, cells, rate_hz)
+        chip_of, gain_of = self.options.chip_of(cells), self.options.gain_of(cells)
+        chips, settings = tuple(chip_of[cell] for cell in cells), tuple(PULSES[gain_of[cell]] for cell in cells)
         self._sampler = BoardSampler(board, cells, rate_hz, "bridge", MachineTime(clock))
         self._reader = Reader(
-            board, chips, settings, self.options.shared_clock, self._take_sample, self._take_loss, self._take_notice
+            board,
+            chips,
+            settings,
+            self.options.shared_clock,
+            self._take_sample,
+            self._take_loss,
+            self._take_notice,
+            baud=self.options.baud,
         )
         self._cell_of = {chip: cell for cell, chip in enumerate(chips)}
         self._find_mcu = mcu or (lambda wanted: _mcu_of(wanted, clock))
@@ -171,23 +156,6 @@ def build_bridge(
     return BridgeDriver(board, cells, rate_hz, options, clock)
 
 
-def _chips_of(board: str, cells: Sequence[str], options: BridgeOptions) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Chip and pulses for each cell. Raises DriverError with all that doesn't fit."""
-    given = options.chips if options.chips is not None else {cell: chip for chip, cell in enumerate(cells)}
-    gains = options.gain if isinstance(options.gain, dict) else dict.fromkeys(cells, options.gain)
-    problems = wrong_cells("chips", given, cells) + wrong_cells("gain", gains, cells)
-    problems += [
-        f"chips: {cell} is to be chip {chip}; expected 0 to {MOST_CHIPS - 1}"
-        for cell, chip in given.items()
-        if not 0 <= chip < MOST_CHIPS
-    ]
-    if len(set(given.values())) < len(given):
-        problems.append("chips: two cells have the same chip; expected one for each")
-    if problems:
-        raise bad_options(board, "bridge", problems)
-    return tuple(given[cell] for cell in cells), tuple(PULSES[gains[cell]] for cell in cells)
-
-
 def _mcu_of(options: BridgeOptions, clock: Callable[[], int]) -> Mcu:
     name = options.port or (f"serial {options.serial}" if options.serial else "the only shelf MCU")
 
@@ -196,4 +164,4 @@ def _mcu_of(options: BridgeOptions, clock: Callable[[], int]) -> Mcu:
     def connect() -> Connection:
         return Connection(options.port, options.baud, clock, by_serial)
 
-    return shared_mcu(options.port, options.serial, lambda: Mcu(name, connect, options.serial, clock))
+    return shared_mcu(options.port, options.serial, lambda: Mcu(name, connect, options.serial, clock, options.baud))

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from drivers.errors import DriverError
 from drivers.extras import need
@@ -19,35 +17,18 @@ from drivers.host_time import HostTime, MachineTime
 from drivers.hx711.poll_loop import PollLoop
 from drivers.hx711.polling import PolledChip, Shot
 from drivers.hx711.setting import PULSES, signed
+from drivers.kind_options import GpioOptions
 from drivers.notices import Notice
-from drivers.options import Options, bad_options, checked, wrong_cells
+from drivers.options import checked
 from drivers.samples import SampleBlock
 from drivers.sampling import BoardSampler
 
-MOST_CELLS = 2
 HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")  # Pi 5; Pi 4; Pi Zero to 3
 _MOST_CHIPS = 32
 _RESTART_S = 0.001
 _NEVER = threading.Event()
 _SILENT_HINT = "check that SCK and DOUT are on the pins of the node file and not exchanged, supply and ground"
 _SLOW_HINT = "take load off this computer, use driver spi, or read the board with a shelf MCU (driver bridge)"
-
-
-class PinPair(Options):
-    """The pins of one cell."""
-
-    sck: int = Field(ge=0, le=27, description="the GPIO number of SCK, 0 to 27, for example 5")
-    dout: int = Field(ge=0, le=27, description="the GPIO number of DOUT, 0 to 27, for example 6")
-
-
-class GpioOptions(Options):
-    """Options of the `gpio` driver."""
-
-    pins: dict[str, PinPair] = Field(
-        description="for each cell its GPIO numbers (not pin positions), 0 to 27, for example {left: {sck: 5, dout: 6}}"
-    )
-    chip: str | None = Field(None, description="the label of the GPIO chip as gpiodetect shows it; not needed on a Pi")
-    gain: Literal[128, 64, 32] = Field(128, description="128 or 64 (channel A) or 32 (channel B)")
 
 
 class GpioDriver:
@@ -72,16 +53,7 @@ class GpioDriver:
         lgpio: Any = None,
     ) -> None:
         self.board = board
-        self.options = checked(GpioOptions, board, "gpio", options)
-        problems = wrong_cells("pins", self.options.pins, cells)
-        if len(cells) > MOST_CELLS:
-            problems.append(f"at most {MOST_CELLS} cells, this board has {len(cells)}: use a shelf MCU (driver bridge)")
-        used = [number for pair in self.options.pins.values() for number in (pair.sck, pair.dout)]
-        twice = sorted({number for number in used if used.count(number) > 1})
-        if twice:
-            problems.append(f"pins: GPIO {', '.join(map(str, twice))} is there more than once; each line needs its own")
-        if problems:
-            raise bad_options(board, "gpio", problems)
+        self.options = checked(GpioOptions, board, "gpio", options, cells, rate_hz)
         self._given_factory = pin_factory
         self._lgpio = lgpio
         self._factory: Any = None

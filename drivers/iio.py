@@ -14,9 +14,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 
 from drivers.errors import DriverError
 from drivers.host_time import HostTime, MachineTime
@@ -24,13 +21,13 @@ from drivers.hx711.chip import CODE_MAX, CODE_MIN
 from drivers.hx711.edges import EdgeTracker
 from drivers.hx711.polling import THROW_AWAY
 from drivers.hx711.readings import Reading
+from drivers.kind_options import IioOptions
 from drivers.notices import Notice
-from drivers.options import Options, bad_options, checked, wrong_cells
+from drivers.options import checked
 from drivers.samples import SampleBlock, SampleFlag
 from drivers.sampling import BoardSampler
 
 SYSFS = Path("/sys/bus/iio/devices")
-FASTEST_HZ = 20.0
 _OFFSET = 0x800000
 _WAITED_NS = 5_000_000  # a read this long has slept in the kernel, so DOUT was high when it began
 _SLEEP_NS = 21_000_000  # the longest that msleep(10) sleeps, at HZ=100
@@ -40,15 +37,6 @@ _OFF_SHARE = 0.25  # of a period: the sleep above is 0.2 of one at 10 Hz
 _REST_SHARE = 0.3  # of a nominal period, after a read that didn't wait: a DOUT that is always low mustn't keep it busy
 _GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
-
-
-class IioOptions(Options):
-    """Options of the `iio` driver."""
-
-    devices: dict[str, str] | None = Field(
-        None, description="for each cell its device in /sys/bus/iio/devices, for example {left: 'iio:device0'}"
-    )
-    channel: Literal["A", "B"] = Field("A", description="A or B")
 
 
 class IioDriver:
@@ -72,15 +60,7 @@ class IioDriver:
         open_file: Callable[[Path], str] | None = None,
     ) -> None:
         self.board = board
-        self.options = checked(IioOptions, board, "iio", options)
-        problems = wrong_cells("devices", self.options.devices, cells) if self.options.devices is not None else []
-        if rate_hz > FASTEST_HZ:
-            problems.append(
-                f"rate {rate_hz:g} Hz: the kernel looks at the chip every 10 ms and can't follow more than "
-                f"{FASTEST_HZ:g} Hz; strap RATE to ground and set rate: 10 Hz, or use driver spi or bridge"
-            )
-        if problems:
-            raise bad_options(board, "iio", problems)
+        self.options = checked(IioOptions, board, "iio", options, cells, rate_hz)
         self._root = root
         self._open = open_file or _text
         self._sampler = BoardSampler(board, cells, rate_hz, "iio", time or MachineTime())

@@ -14,7 +14,7 @@ from firmware_bridge.link.errors import LinkError, ProtocolVersionError
 from firmware_bridge.link.losses import Loss
 from firmware_bridge.link.notices import LinkNotice
 from firmware_bridge.link.session import Link, McuSample
-from firmware_bridge.protocol.codes import MOST_CHIPS, McuFlag
+from firmware_bridge.protocol.codes import BAUD, MOST_CHIPS, McuFlag
 from firmware_bridge.protocol.identity import Identity
 
 
@@ -40,6 +40,7 @@ class Reader:
     Attributes:
         chips: of the board's cells, in their order.
         settings: pulses of a read for each of these chips.
+        baud: of the line, as the board's options say.
         sample, loss: called with each of its chips'. notice: with what concerns these or the whole MCU. They must be
             quick, and bounded in what they keep: a board that nobody asks is dealt to as well.
         problem: why this MCU can't be this board's, as long as that is so.
@@ -52,6 +53,7 @@ class Reader:
     sample: Callable[[McuSample], None]
     loss: Callable[[Loss], None]
     notice: Callable[[LinkNotice], None]
+    baud: int = BAUD
     problem: str | None = None
 
 
@@ -68,9 +70,11 @@ class Mcu:
         connect: Callable[[], McuConnection],
         serial: str | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
+        baud: int = BAUD,
     ) -> None:
-        """``name``: for people. ``serial``: the MCU must have it."""
+        """``name``: for people. ``serial``: the MCU must have it. ``baud``: what `connect` opens the line with."""
         self.name = name
+        self.baud = baud
         self._connect = connect
         self._serial = serial
         self._clock = clock
@@ -80,6 +84,7 @@ class Mcu:
         self._settings = McuSettings()
         self._met: Identity | None = None
         self._refused: str | None = None
+        self._good_when_gone: int | None = None  # frames until the port went, while it is away
 
     @property
     def link(self) -> Link | None:
@@ -98,6 +103,7 @@ class Mcu:
                 except LinkError as error:
                     raise DriverError(f"{reader.board}: {error}") from error
                 self._connection, self._settings, self._met = connection, McuSettings(), None
+                self._refused = self._good_when_gone = None
             self._readers.append(reader)
             if self._met is not None:
                 self._see_who_fits(self._met)
@@ -118,6 +124,7 @@ class Mcu:
                 return
             self._connection.pump()
             link = self._connection.link
+            self._see_whether_gone(link)
             samples = self._samples(link)
             if link.identity is not None and link.identity is not self._met:
                 self._met = link.identity
@@ -129,6 +136,8 @@ class Mcu:
     def check(self, reader: Reader) -> None:
         """Raises DriverError where this MCU isn't one that this board can read, as long as it is plugged in."""
         with self._lock:
+            if self._good_when_gone is not None:
+                return
             if self._refused is not None:
                 raise DriverError(f"{reader.board}: {self._refused}")
             if reader.problem is not None:
@@ -141,11 +150,24 @@ class Mcu:
                 f"{reader.board}: chip {taken[0]} of the MCU at {self.name} is read by board {other.board} already; "
                 f"give each board chips of its own with the option chips"
             )
+        if reader.baud != other.baud:
+            raise DriverError(
+                f"{reader.board}: boards of one MCU have one line; {other.board} says baud: {other.baud}, "
+                f"this one {reader.baud}"
+            )
         if reader.shared_clock != other.shared_clock:
             raise DriverError(
                 f"{reader.board}: boards of one MCU have one clock mode; {other.board} says shared_clock: "
                 f"{str(other.shared_clock).lower()}, this one {str(reader.shared_clock).lower()}"
             )
+
+    def _see_whether_gone(self, link: Link) -> None:
+        """While the MCU is unplugged, and until one speaks again, what was wrong with it is no longer known."""
+        good = link.counts.good
+        if link.state(self._clock()) == "closed":
+            self._good_when_gone = good
+        elif good != self._good_when_gone:
+            self._good_when_gone = None
 
     def _samples(self, link: Link) -> list[McuSample]:
         try:
@@ -203,6 +225,14 @@ _known_lock = threading.Lock()
 
 
 def shared_mcu(port: str | None, serial: str | None, make: Callable[[], Mcu]) -> Mcu:
-    """The MCU of that port and serial: all boards of this process that name the same one share it."""
+    """The MCU of that port and serial: all boards of this process that name the same one share it.
+
+    One that no board reads through gives way to a new one, unless it is the same; while boards do, `Mcu.join` tells the
+    new board what doesn't agree.
+    """
     with _known_lock:
-        return _known.setdefault((port or "", serial or ""), make())
+        key, new = (port or "", serial or ""), make()
+        known = _known.get(key)
+        if known is None or (known.link is None and known.baud != new.baud):
+            known = _known[key] = new
+        return known

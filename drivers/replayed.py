@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from pydantic import Field
 
 from drivers.errors import DriverError
 from drivers.notices import Notice
-from drivers.options import Options, checked
 from drivers.samples import SampleBlock
-
-
-class TraceOptions(Options):
-    """Options of the `trace` driver."""
-
-    file: str = Field(min_length=1, description="the trace to play, for example /var/lib/shelfedge/tuesday.mcap")
-    speed: float = Field(1.0, gt=0, le=1000, description="times real time, for example 1")
-
-    @staticmethod
-    def of(board: str, options: Mapping[str, object]) -> TraceOptions:
-        """Checked. Raises DriverError with all problems."""
-        return checked(TraceOptions, board, "trace", options)
 
 
 class ReplayedDriver:

@@ -19,16 +19,16 @@ class SampleFlag(IntFlag):
 
     GOOD = 0
     SATURATED = 1 << 0  # the converter's end stops 0x7FFFFF and 0x800000: open lead, broken gauge, gross overload
-    CORRUPT_CODE = 1 << 1  # 2^n - 1, 0 or -1: clock held too long, or the chip wasn't ready when it was read
+    CORRUPT_CODE = 1 << 1  # the code gives it away: 2^n - 1 or 0 out of place, a run of ones, shifted bits
     SPIKE = 1 << 2  # one sample far from both its neighbours
     SETTLING = 1 << 3  # one of the first conversions after power-up, reset or a change of gain
     STUCK = 1 << 4  # the same code for longer than noise allows
     DESYNC = 1 << 5  # the bit after the last one wasn't high: bits were lost or added
-    LONG_PULSE = 1 << 6  # the clock was held high for over 60 µs during this read
+    LONG_PULSE = 1 << 6  # the clock was held high for over 50 µs during this read
     LATE_READ = 1 << 7  # read too long after the ready edge, so it may mix two conversions
     RESET = 1 << 8  # the chip restarted since the sample before
     MISSING = 1 << 9  # there is a row for it in the source, but no value
-    NOT_READY = 1 << 10  # read as all ones: DOUT was high all along, so the chip wasn't ready or was reset at once
+    NOT_READY = 1 << 10  # a CORRUPT_CODE of all ones (-1): the chip wasn't ready, or was reset at once
     OFF_RATE = 1 << 11  # ready at a time that isn't one of its chip's own, which are regular to 0.01 %
     CUT_SHORT = 1 << 12  # the chip was reset while this was read: whatever follows in it are ones
     GAIN_SLIP = 1 << 13  # a clock pulse too many or too few: shifted bits, or 2, 4, 1/2, 1/4 times what it was before

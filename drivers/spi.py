@@ -11,9 +11,7 @@ them at least two, in which DOUT must be high.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from drivers.errors import DriverError
 from drivers.extras import need
@@ -21,8 +19,9 @@ from drivers.host_time import HostTime, MachineTime
 from drivers.hx711.poll_loop import PollLoop
 from drivers.hx711.polling import PolledChip, Shot
 from drivers.hx711.setting import PULSES, signed
+from drivers.kind_options import SpiOptions
 from drivers.notices import Notice
-from drivers.options import Options, bad_options, checked
+from drivers.options import checked
 from drivers.samples import SampleBlock
 from drivers.sampling import BoardSampler
 
@@ -32,20 +31,6 @@ _SILENT_HINT = (
     "transfers: a MOSI that idles high keeps the chip powered down"
 )
 _SLOW_HINT = "take load off this computer, or read the board with a shelf MCU (driver bridge)"
-
-
-class SpiOptions(Options):
-    """Options of the `spi` driver."""
-
-    bus: int = Field(0, ge=0, le=31, description="the SPI bus, the first number of /dev/spidev0.0, for example 0")
-    device: int = Field(
-        0, ge=0, le=31, description="its chip select, the second number of /dev/spidev0.0, for example 0"
-    )
-    speed_hz: int = Field(
-        1_000_000, ge=50_000, le=2_500_000, description="SPI clock in Hz, 50000 to 2500000, for example 1000000"
-    )
-    pull_down: bool = Field(False, description="true where a resistor pulls MOSI to ground, else false")
-    gain: Literal[128, 64, 32] = Field(128, description="128 or 64 (channel A) or 32 (channel B)")
 
 
 class SpiDriver:
@@ -68,9 +53,7 @@ class SpiDriver:
         spidev: Any = None,
     ) -> None:
         self.board = board
-        self.options = checked(SpiOptions, board, "spi", options)
-        if len(cells) != 1:
-            raise bad_options(board, "spi", [f"one cell per SPI bus; this board has {len(cells)}: use driver bridge"])
+        self.options = checked(SpiOptions, board, "spi", options, cells, rate_hz)
         self._spidev = spidev
         self._sampler = BoardSampler(board, cells, rate_hz, "spi", time or MachineTime())
         self._port: Any = None

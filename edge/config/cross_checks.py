@@ -9,11 +9,12 @@ import math
 from collections.abc import Collection
 from itertools import islice
 
+from drivers.kind_options import misfits
 from edge.config.node_file import BoardPieces, NodePieces
 from edge.config.piece import Piece
 from edge.config.planogram_file import PlanogramPieces
 from edge.config.quantity import LENGTH, POSITION, WEIGHT
-from edge.config.wording import close_match
+from edge.config.wording import close_match, problem_at
 
 _SAME_PLACE_MM = 1.0
 _MOST_LISTED = 12
@@ -28,6 +29,26 @@ def check_node(pieces: NodePieces) -> None:
                 if at_mm is not None and at_mm > size_mm:
                     cell.add(attribute, f"expected a place under the board, whose {edge} is {LENGTH.text(size_mm)}")
         _check_places(board)
+
+
+def check_drivers(pieces: NodePieces) -> None:
+    """Every board's driver gets options that it knows and that fit the board; no hardware is asked.
+
+    A board that only names `trace` is recorded or imported elsewhere: nothing is played, so no file is wanted.
+    """
+    for board in (pieces.boards or {}).values():
+        driver = board.board.values.get("driver")
+        if driver is None or (driver.type == "trace" and not driver.options):
+            continue
+        cells = list(board.cells) if board.cells else None
+        told = set()
+        for misfit in misfits(driver.type, driver.options, cells, board.board.values.get("rate_hz")):
+            if misfit.where and misfit.where in told:
+                continue  # each variant of a field has a complaint of its own about the same value
+            told.add(misfit.where)
+            keys = ("driver", *misfit.where)
+            piece = board.board
+            piece.problems.append(problem_at(piece.file, piece.path, piece.node, keys, misfit.text))
 
 
 def check_skus(planogram: PlanogramPieces) -> None:

@@ -66,7 +66,7 @@ class Cell(_Section):
 
 
 class DriverOptions(_Section):
-    """Which kind of hardware a board hangs on. What a driver may be told, the driver itself checks."""
+    """Which kind of hardware a board hangs on. What a driver may be told, `drivers.kind_options` says."""
 
     type: str
     options: dict[str, object] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calibration.record import BoardCalibration
 from edge.config.calibration_records import read_records, records_from_text
-from edge.config.cross_checks import check_node, check_skus, check_slots
+from edge.config.cross_checks import check_drivers, check_node, check_skus, check_slots
 from edge.config.errors import ConfigError, Problem
 from edge.config.node_file import NodePieces, read_node_file
 from edge.config.planogram_file import PlanogramPieces, read_planogram
@@ -48,6 +48,7 @@ def load_setup(path: Path) -> Setup:
     node = _node_pieces(node_text, str(path), problems)
     if node is None:
         raise ConfigError(problems)
+    check_drivers(node)
     planogram_text = _named_text(path, node, problems)
     planogram = None
     if planogram_text is not None:
@@ -61,7 +62,8 @@ def load_setup(path: Path) -> Setup:
 def setup_from_texts(node_text: str, planogram_text: str, calibration_text: str, where: str) -> Setup:
     """The setup out of a trace's attachments; ``calibration_text`` may be empty.
 
-    ``where`` names the trace in error texts. Raises ConfigError with every problem of all of them.
+    ``where`` names the trace in error texts. What the drivers were told isn't checked: none of them is asked.
+    Raises ConfigError with every problem of all of them.
     """
     problems: list[Problem] = []
     node = _node_pieces(node_text, f"{where}/node.yaml", problems)

@@ -222,3 +222,51 @@ def test_missing_file_and_folder(tmp_path: Path, write: Write) -> None:
 def test_a_broken_node_file_leaves_the_planograms_own_problems_visible(write: Write) -> None:
     problems = problems_of(write(NODE.replace("  shelf-1:", "  shelf-1: x\n  y:"), PLANOGRAM.replace("352 g", "352")))
     assert {Path(problem.file).name for problem in problems} == {"node.yaml", "planogram.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("driver", "line", "key", "value", "expected"),
+    [
+        ("{type: bridge, prot: x}", 8, "driver.prot", "x", "unknown option 'prot': its options are port, serial"),
+        ("{type: bridge, port: ''}", 8, "driver.port", '""', "expected a port as '/dev/serial/by-id/...'"),
+        ("{type: bridge, serial: ''}", 8, "driver.serial", '""', "expected the MCU's own serial"),
+        ("{type: bridge, gain: 100}", 8, "driver.gain", "100", "expected 128 or 64 (channel A) or 32"),
+        ("{type: bridge, gain: {fl: 100, fr: 64}}", 8, "driver.gain.fl", "100", "expected 128 or 64 (channel A) or 32"),
+        ("{type: bridge, chips: {fl: 0, fr: 9}}", 8, "driver.chips.fr", "9", "expected 0 to 7"),
+        (
+            "\n      type: bridge\n      chips:\n        fl: 0\n        q: 1",
+            12,
+            "driver.chips.q",
+            "1",
+            "has no cell 'q'",
+        ),
+        ("gpio", 8, "driver.pins", "missing", "expected for each cell its GPIO numbers"),
+        ("spi", 8, "driver", "spi", "one cell per SPI bus; this board has 2"),
+        ("iio", 8, "driver", "iio", "rate 80 Hz: the kernel looks at the chip every 10 ms"),
+        ("{type: simulated, seed: 1}", 8, "driver.seed", "1", "it has no options"),
+        ("{type: trace, speed: 2}", 8, "driver.file", "missing", "expected the trace to play"),
+    ],
+)
+def test_wrong_driver_options_are_problems_with_their_lines(
+    write: Write, driver: str, line: int, key: str, value: str, expected: str
+) -> None:
+    found = problems_of(write(NODE.replace("simulated", driver)))
+    at = [p for p in found if p.key_path == f"boards.shelf-1.{key}"]
+    assert [(p.line, p.value) for p in at] == [(line, value)], found
+    assert expected in at[0].expected
+    assert all(p.key_path.startswith("boards.shelf-1.driver") for p in found)
+
+
+@pytest.mark.parametrize(
+    "driver", ["trace", "bridge", "{type: bridge, chips: {fl: 3, fr: 0}, gain: {fl: 64, fr: 128}}"]
+)
+def test_driver_options_that_fit_are_no_problem(write: Write, driver: str) -> None:
+    assert load_setup(write(NODE.replace("simulated", driver))).node.boards["shelf-1"].driver.type in (
+        "trace",
+        "bridge",
+    )
+
+
+def test_driver_options_are_checked_as_far_as_the_board_can_be_read(write: Write) -> None:
+    node = NODE.replace("simulated", "{type: iio, chanel: A}").replace("80 Hz", "80")
+    assert {p.key_path for p in problems_of(write(node))} == {"boards.shelf-1.driver.chanel", "boards.shelf-1.rate"}

@@ -43,11 +43,11 @@ def test_barcode_without_quotes_keeps_every_digit(write: Write) -> None:
     assert load_setup(write(planogram=planogram)).planogram.slots["A2"].sku == "0040017"
 
 
-def test_driver_options_keep_their_own_types_without_yaml_traps(write: Write) -> None:
+def test_driver_options_keep_their_own_types_without_yaml_traps() -> None:
     options = (
         "{type: bridge, port: /dev/x, baud: 250000, on: on, time: 1:30, low: 1e-2, id: 007, q: '5', n: ~, y: true}"
     )
-    setup = load_setup(write(NODE.replace("simulated", options)))
+    setup = setup_from_texts(NODE.replace("simulated", options), PLANOGRAM, "", "x.mcap")
     assert setup.node.boards["shelf-1"].driver == DriverOptions(
         type="bridge",
         options={

@@ -258,6 +258,62 @@ def test_a_chip_that_the_mcu_has_not_is_the_error_of_its_board_alone() -> None:
     fits.stop(), too_far.stop()
 
 
+def test_a_refused_mcu_is_forgotten_once_it_is_unplugged_and_refused_again_only_when_it_speaks() -> None:
+    line = ScriptedLine()
+    driver = scripted(line, "b", "l")
+    line.words = [said(protocol=9)]
+    with pytest.raises(DriverError, match="speaks version 9"):
+        driver.read(0)
+    line.link.closed(line.now_ns)
+    assert len(driver.read(0)) == 0
+    line.link.opened(line.now_ns)
+    assert len(driver.read(0)) == 0
+    line.words = [said(boot=2, protocol=9)]
+    with pytest.raises(DriverError, match="speaks version 9"):
+        driver.read(0)
+    line.link.closed(line.now_ns)
+    driver.read(0)
+    line.link.opened(line.now_ns)
+    line.words = [said(boot=3)]
+    assert len(driver.read(0)) == 0
+    driver.stop()
+
+
+def test_an_mcu_with_too_few_chips_is_no_error_while_it_is_unplugged() -> None:
+    line = ScriptedLine()
+    driver = scripted(line, "far", "x", chips={"x": 5})
+    line.words = [said(chips=4)]
+    with pytest.raises(DriverError, match="has chips 0 to 3"):
+        driver.read(0)
+    line.link.closed(line.now_ns)
+    assert len(driver.read(0)) == 0
+    line.link.opened(line.now_ns)
+    line.words = [said(boot=2, chips=8)]
+    for _ in range(3):
+        assert len(driver.read(0)) == 0
+    driver.stop()
+
+
+def test_a_refused_mcu_is_forgotten_when_boards_begin_anew() -> None:
+    lines = [ScriptedLine(), ScriptedLine()]
+    left = iter(lines)
+    mcu = Mcu("MCU 1", lambda: next(left), clock=lambda: 0)
+
+    def begun() -> BridgeDriver:
+        driver = BridgeDriver("b", ["l"], 80.0, {}, lambda: 0, lambda _: mcu)
+        driver.start()
+        return driver
+
+    first = begun()
+    lines[0].words = [said(protocol=9)]
+    with pytest.raises(DriverError, match="speaks version 9"):
+        first.read(0)
+    first.stop()
+    again = begun()
+    assert len(again.read(0)) == 0
+    again.stop()
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -265,6 +321,10 @@ def test_a_chip_that_the_mcu_has_not_is_the_error_of_its_board_alone() -> None:
         (
             {"chips": {"x": 2}, "shared_clock": True},
             "c: boards of one MCU have one clock mode; b says shared_clock: fal",
+        ),
+        (
+            {"chips": {"x": 2}, "baud": 115_200},
+            "c: boards of one MCU have one line; b says baud: 250000, this one 115200",
         ),
     ],
 )
@@ -284,6 +344,32 @@ def test_a_port_that_is_not_there_is_an_error_that_names_it() -> None:
     driver.stop()
 
 
+def test_an_mcu_that_nobody_reads_is_opened_with_the_baud_of_the_next_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+
+    def connect(port: str, baud: int, *_: object) -> ScriptedLine:
+        opened.append(baud)
+        return ScriptedLine()
+
+    monkeypatch.setattr("drivers.bridge.Connection", connect)
+
+    def begun(board: str, baud: int, chip: int = 0) -> BridgeDriver:
+        options = {"port": "/dev/of-two-bauds", "baud": baud, "chips": {"l": chip}}
+        driver = BridgeDriver(board, ["l"], 80.0, options, lambda: 0)
+        driver.start()
+        return driver
+
+    begun("a", 115_200).stop()
+    right = begun("b", 250_000)
+    with pytest.raises(DriverError, match="c: boards of one MCU have one line; b says baud: 250000, this one 115200"):
+        begun("c", 115_200, chip=1)
+    shares = begun("d", 250_000, chip=1)
+    assert shares.mcu is right.mcu
+    right.stop(), shares.stop()
+    begun("e", 115_200).stop()
+    assert opened == [115_200, 250_000, 115_200]
+
+
 def test_boards_that_name_the_same_port_share_its_mcu() -> None:
     made = (Mcu(f"{n}", ScriptedLine) for n in itertools.count())
     one, two = shared_mcu("/dev/a", None, lambda: next(made)), shared_mcu("/dev/a", None, lambda: next(made))
@@ -297,6 +383,8 @@ def test_boards_that_name_the_same_port_share_its_mcu() -> None:
     [
         ({"prot": "x"}, ["unknown option 'prot': its options are port, serial, chips, gain", "did you mean 'port'?"]),
         ({"port": 3}, ["port: 3 doesn't fit"]),
+        ({"port": ""}, ["port: '' doesn't fit", "expected a port as '/dev/serial/by-id/...'"]),
+        ({"serial": ""}, ["serial: '' doesn't fit", "expected the MCU's own serial, as 'bay-07'"]),
         ({"gain": 100}, ["gain", "100 doesn't fit", "128 or 64 (channel A) or 32 (channel B)"]),
         ({"gain": {"l": 64}}, ["gain: nothing for cell 'r'"]),
         ({"chips": {"l": 0, "r": 0}}, ["two cells have the same chip"]),

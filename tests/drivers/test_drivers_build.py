@@ -11,6 +11,7 @@ from drivers.build import KINDS, build_driver
 from drivers.errors import DriverError
 from drivers.gpio import GpioDriver
 from drivers.iio import IioDriver
+from drivers.kind_options import SpiOptions
 from drivers.replayed import ReplayedDriver
 from drivers.spi import SpiDriver
 from edge.config.schema import DRIVER_TYPES
@@ -65,6 +66,30 @@ def test_what_cannot_be_built_is_an_error_that_says_why(kind, options, text):
     assert text in str(raised.value)
     assert isinstance(raised.value, ShelfedgeError)
     assert isinstance(raised.value, OSError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("cells", "rate_hz", "text"),
+    [
+        (["a"], 0, "a rate of 0 Hz; expected one above 0"),
+        (["a"], -80.0, "a rate of -80 Hz; expected"),
+        (["a"], float("nan"), "a rate of nan Hz; expected"),
+        (["a"], float("inf"), "a rate of inf Hz; expected"),
+        ([], 80.0, "the board has no cells; expected at least one"),
+        (["a", "b", "a"], 80.0, "cell a is there more than once"),
+    ],
+)
+def test_a_board_that_cannot_be_is_an_error_of_every_kind(kind, cells, rate_hz, text):
+    with pytest.raises(DriverError) as raised:
+        build_driver("shelf-1", cells, rate_hz, kind, {})
+    assert text in str(raised.value)
+
+
+def test_no_options_are_as_good_as_empty_ones():
+    assert build_driver("shelf-1", ["a"], 80.0, "spi", None).options == SpiOptions()
+    with pytest.raises(DriverError, match="pins: missing; expected for each cell"):
+        build_driver("shelf-1", ["a"], 80.0, "gpio", None)
 
 
 @pytest.mark.parametrize(
