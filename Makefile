@@ -3,8 +3,8 @@
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable
 
-# What the tests of the shelf MCU need: its compiler, the flasher, and the emulator's library.
-RIG_PACKAGES := gcc make gcc-avr avr-libc avrdude libsimavr-dev
+# What the tests need of the system: the shelf MCU's compiler, flasher and emulator; the broker that events go to.
+RIG_PACKAGES := gcc make gcc-avr avr-libc avrdude libsimavr-dev mosquitto
 
 .PHONY: help demo test bench hil lint clean venv tools
 
@@ -43,15 +43,16 @@ venv: .venv/.demo
 tools:
 	@missing=; \
 	for tool in avr-gcc avr-objcopy avrdude gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
 	[ -e /usr/include/simavr/sim_avr.h ] || missing="$$missing libsimavr"; \
 	[ -n "$$missing" ] || exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
 	if command -v apt-get >/dev/null && { [ -z "$$root" ] || $$root true 2>/dev/null; }; then \
-	    echo "Installing$$missing for the tests of the shelf MCU (once) ..."; \
+	    echo "Installing$$missing for the tests (once) ..."; \
 	    $$root apt-get update -qq && $$root apt-get install -y -qq $(RIG_PACKAGES) >/dev/null || \
 	        echo "That didn't work; those tests will say why they skip."; \
 	else \
-	    echo "Not here:$$missing. The tests of the shelf MCU will skip; with them: sudo apt-get install $(RIG_PACKAGES)"; \
+	    echo "Not here:$$missing. The tests that need them will skip; with them: sudo apt-get install $(RIG_PACKAGES)"; \
 	fi
 
 clean:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from itertools import islice
 
 from drivers.kind_options import misfits
+from edge.config.live_schema import LOOPBACK_HOSTS, broker_address
 from edge.config.node_file import BoardPieces, NodePieces
 from edge.config.piece import Piece
 from edge.config.planogram_file import PlanogramPieces
@@ -49,6 +50,37 @@ def check_drivers(pieces: NodePieces) -> None:
             keys = ("driver", *misfit.where)
             piece = board.board
             piece.problems.append(problem_at(piece.file, piece.path, piece.node, keys, misfit.text))
+
+
+def check_uplink(pieces: NodePieces) -> None:
+    """Nothing is told in the clear by accident, and credentials come in pairs."""
+    piece = pieces.sections.get("uplink")
+    if piece is None or "broker" not in piece.values:
+        return
+    values = piece.values
+    scheme, host, _ = broker_address(values["broker"])
+    if scheme == "mqtt":
+        if host not in LOOPBACK_HOSTS and not values.get("plaintext"):
+            piece.add(
+                "broker",
+                "expected mqtts:// for a broker that is another machine: without TLS anybody between can read and "
+                "command; add plaintext: true if the network is safe",
+            )
+        for attribute in ("ca_file", "certificate_file", "key_file"):
+            if values.get(attribute):
+                piece.add(attribute, "expected a broker at mqtts://; mqtt:// uses no certificates")
+    for one, other in (
+        ("password_file", "username"),
+        ("certificate_file", "key_file"),
+        ("key_file", "certificate_file"),
+    ):
+        if values.get(one) and not values.get(other):
+            piece.add(one, f"expected {other} beside it")
+    commands = values.get("commands")
+    if commands is not None and commands.key_file is None:
+        for name in ("resend", "rebirth", "report"):
+            if getattr(commands, name) == "key":
+                piece.add("commands", f"expected key_file beside '{name}: key'")
 
 
 def check_skus(planogram: PlanogramPieces) -> None:

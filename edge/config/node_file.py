@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
 from edge.config.errors import Problem
+from edge.config.live_schema import (
+    CommandOptions,
+    HealthOptions,
+    MetricsOptions,
+    OutboxOptions,
+    RecordingOptions,
+    UplinkOptions,
+)
 from edge.config.piece import Piece, read_named, read_piece
 from edge.config.schema import DRIVER_TYPES, MOST_CELLS, Board, Cell, DriverOptions, FusionOptions, NodeFile
+from edge.config.section import Section
 from edge.config.wording import close_match, problem_at
-from edge.config.yaml_source import Located, guessed
+from edge.config.yaml_source import KeyPath, Located, guessed
+
+_SECTIONS: dict[str, type[Section]] = {
+    "fusion": FusionOptions,
+    "outbox": OutboxOptions,
+    "recording": RecordingOptions,
+    "uplink": UplinkOptions,
+    "health": HealthOptions,
+    "metrics": MetricsOptions,
+}
 
 
 @dataclass
@@ -27,7 +46,7 @@ class NodePieces:
     """A node file as far as it could be read. ``boards`` is None where the file doesn't say what the boards are."""
 
     node: Piece
-    fusion: Piece | None = None
+    sections: dict[str, Piece] = field(default_factory=dict)
     boards: dict[str, BoardPieces] | None = None
 
     def build(self) -> NodeFile:
@@ -36,18 +55,19 @@ class NodePieces:
         for name, pieces in (self.boards or {}).items():
             cells = {cell: Cell(**piece.values) for cell, piece in (pieces.cells or {}).items()}
             boards[name] = Board(**pieces.board.values, cells=cells)
-        fusion = FusionOptions(**self.fusion.values) if self.fusion else FusionOptions()
-        return NodeFile(**self.node.values, fusion=fusion, boards=boards)
+        sections: dict[str, Any] = {name: piece.model(**piece.values) for name, piece in self.sections.items()}
+        return NodeFile(**self.node.values, **sections, boards=boards)
 
 
 def read_node_file(root: Located, file: str, problems: list[Problem]) -> NodePieces:
     """Check every field of a node file; what is wrong is added to ``problems``."""
-    piece = read_piece(NodeFile, file, (), root, problems, nested=("fusion", "boards"))
+    piece = read_piece(NodeFile, file, (), root, problems, nested=(*_SECTIONS, "boards"))
     pieces = NodePieces(piece)
     entries: Mapping[str, Located] = root.value if isinstance(root.value, dict) else {}
-    fusion = entries.get("fusion")
-    if fusion is not None and fusion.value is not None:
-        pieces.fusion = read_piece(FusionOptions, file, ("fusion",), fusion, problems)
+    for name, model in _SECTIONS.items():
+        entry = entries.get(name)
+        if entry is not None and entry.value is not None:
+            pieces.sections[name] = _read_section(model, file, (name,), entry, problems)
     if "boards" in entries and isinstance(entries["boards"].value, dict):
         if not entries["boards"].value:
             piece.add("boards", "expected at least one board")
@@ -56,6 +76,18 @@ def read_node_file(root: Located, file: str, problems: list[Problem]) -> NodePie
     else:
         read_named(piece, "boards", "board")
     return pieces
+
+
+def _read_section(model: type[Section], file: str, path: KeyPath, node: Located, problems: list[Problem]) -> Piece:
+    """A section, and the sections in it."""
+    inner = {"commands": CommandOptions} if model is UplinkOptions else {}
+    piece = read_piece(model, file, path, node, problems, nested=tuple(inner))
+    entries: Mapping[str, Located] = node.value if isinstance(node.value, dict) else {}
+    for name, inner_model in inner.items():
+        if name in entries and entries[name].value is not None:
+            inside = read_piece(inner_model, file, (*path, name), entries[name], problems)
+            piece.values[name] = inner_model.model_construct(**inside.values)
+    return piece
 
 
 def _read_board(name: str, node: Located, file: str, problems: list[Problem]) -> BoardPieces:

@@ -111,6 +111,9 @@ WEIGHT = Quantity("a weight", _WEIGHT_UNITS, "352 g", highest=500_000, above_zer
 CAPACITY = Quantity("a weight", _WEIGHT_UNITS, "10 kg", highest=2_000_000, above_zero=True)
 RATE = Quantity("a sampling rate", (("Hz", 1), ("kHz", 1000)), "80 Hz", lowest=1, highest=1000)
 DURATION = Quantity("a time", (("ms", 1), ("s", 1000), ("min", 60_000)), "400 ms", highest=86_400_000)
+INTERVAL = Quantity("a time", (("s", 1), ("min", 60), ("h", 3600)), "60 s", lowest=1, highest=86_400)
+AGE = Quantity("a time", (("s", 1), ("min", 60), ("h", 3600), ("d", 86_400)), "30 d", lowest=1, highest=3650 * 86_400)
+SIZE = Quantity("a size", (("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9)), "256 MB", highest=1e13)
 
 PositionMillimetres = Annotated[float, BeforeValidator(POSITION.parse), WithJsonSchema(POSITION.json_schema())]
 Millimetres = Annotated[float, BeforeValidator(LENGTH.parse), WithJsonSchema(LENGTH.json_schema())]
@@ -119,4 +122,7 @@ SpreadGrams = Annotated[
 ]
 Grams = Annotated[float, BeforeValidator(WEIGHT.parse), WithJsonSchema(WEIGHT.json_schema())]
 CapacityGrams = Annotated[float, BeforeValidator(CAPACITY.parse), WithJsonSchema(CAPACITY.json_schema())]
+Seconds = Annotated[float, BeforeValidator(INTERVAL.parse), WithJsonSchema(INTERVAL.json_schema())]
+Age = Annotated[float, BeforeValidator(AGE.parse), WithJsonSchema(AGE.json_schema())]
+Bytes = Annotated[float, BeforeValidator(SIZE.parse), WithJsonSchema(SIZE.json_schema())]
 Hertz = Annotated[float, BeforeValidator(RATE.parse), WithJsonSchema(RATE.json_schema())]

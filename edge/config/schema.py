@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     WithJsonSchema,
@@ -20,7 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from edge.config.live_schema import HealthOptions, MetricsOptions, OutboxOptions, RecordingOptions, UplinkOptions
 from edge.config.quantity import CapacityGrams, Grams, Hertz, Millimetres, PositionMillimetres, SpreadGrams
+from edge.config.section import Section
 
 DRIVER_TYPES = ("simulated", "trace", "bridge", "spi", "gpio", "iio")
 MOST_CELLS = 8
@@ -47,11 +47,7 @@ def _begins_before_it_ends(extent: tuple[float, float]) -> tuple[float, float]:
 Extent = Annotated[tuple[PositionMillimetres, PositionMillimetres], AfterValidator(_begins_before_it_ends)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Cell(_Section):
+class Cell(Section):
     """One load cell: where it carries the board, and how much it may carry."""
 
     x_mm: PositionMillimetres = Field(
@@ -65,7 +61,7 @@ class Cell(_Section):
     )
 
 
-class DriverOptions(_Section):
+class DriverOptions(Section):
     """Which kind of hardware a board hangs on. What a driver may be told, `drivers.kind_options` says."""
 
     type: str
@@ -91,7 +87,7 @@ class DriverOptions(_Section):
         return {"title": "Driver", "anyOf": [kind, options]}
 
 
-class Board(_Section):
+class Board(Section):
     """A shelf board on one to eight load cells."""
 
     width_mm: Millimetres = Field(validation_alias="width", description="Left edge to right edge, for example '900 mm'")
@@ -105,7 +101,7 @@ class Board(_Section):
     )
 
 
-class FusionOptions(_Section):
+class FusionOptions(Section):
     """How events are decided."""
 
     review_below: float = Field(
@@ -113,7 +109,7 @@ class FusionOptions(_Section):
     )
 
 
-class NodeFile(_Section):
+class NodeFile(Section):
     """A shelfedge node file: one node, its boards and their load cells."""
 
     node: Id = Field(description="The node's id; it becomes part of MQTT topics and file names")
@@ -124,10 +120,20 @@ class NodeFile(_Section):
         description="Folder with a <board>.json calibration record per board, or one such file, relative to this file",
     )
     fusion: FusionOptions = Field(default_factory=FusionOptions, description="How events are decided")
+    state: _Text | None = Field(
+        default=None,
+        description="Folder for what the node keeps (outbox, recording), relative to this file; left out: "
+        "/var/lib/shelfedge where there is one, else 'state' beside this file",
+    )
+    outbox: OutboxOptions = Field(default_factory=OutboxOptions, description="How many events are kept")
+    recording: RecordingOptions = Field(default_factory=RecordingOptions, description="How many raw samples are kept")
+    uplink: UplinkOptions | None = Field(default=None, description="Where events go; left out: nowhere, they are kept")
+    health: HealthOptions = Field(default_factory=HealthOptions, description="How often the node says how it is")
+    metrics: MetricsOptions | None = Field(default=None, description="The page for Prometheus; left out: none")
     boards: dict[Id, Board] = Field(min_length=1, description="The node's boards by id")
 
 
-class Sku(_Section):
+class Sku(Section):
     """A product that is sold from the shelf."""
 
     name: _Text = Field(description="What people call it")
@@ -155,7 +161,7 @@ def default_spread_g(weight_g: float) -> float:
     return max(0.01 * weight_g, 1.0)
 
 
-class Slot(_Section):
+class Slot(Section):
     """A place on a board where units of one SKU lie. Slots may overlap."""
 
     board: Reference = Field(description="Id of the board, as in the node file")
@@ -169,7 +175,7 @@ class Slot(_Section):
     count: int = Field(ge=0, le=MOST_ITEMS, description="How many units lie there when the node starts")
 
 
-class Planogram(_Section):
+class Planogram(Section):
     """A shelfedge planogram: what is sold, and where it lies."""
 
     skus: dict[Id, Sku] = Field(description="The products by id (a stock number or a barcode)")

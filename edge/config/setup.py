@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calibration.record import BoardCalibration
 from edge.config.calibration_records import read_records, records_from_text
-from edge.config.cross_checks import check_drivers, check_node, check_skus, check_slots
+from edge.config.cross_checks import check_drivers, check_node, check_skus, check_slots, check_uplink
 from edge.config.errors import ConfigError, Problem
 from edge.config.node_file import NodePieces, read_node_file
 from edge.config.planogram_file import PlanogramPieces, read_planogram
@@ -49,6 +49,7 @@ def load_setup(path: Path) -> Setup:
     if node is None:
         raise ConfigError(problems)
     check_drivers(node)
+    check_uplink(node)
     planogram_text = _named_text(path, node, problems)
     planogram = None
     if planogram_text is not None:

@@ -50,6 +50,10 @@ def what_is_expected(detail: ErrorDetails, description: str | None) -> str:
         return f"expected {ID_HINT}"
     if kind in ("string_too_short", "string_too_long"):
         return _with(f"expected {_count(context)} characters", description)
+    if kind == "literal_error":
+        return _with(f"expected {context['expected']}", description)
+    if kind == "bool_parsing":
+        return _with("expected true or false", description)
     if kind.startswith("string_"):
         return _with("expected a text", description)
     if kind.startswith("int_"):

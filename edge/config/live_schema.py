@@ -1,0 +1,121 @@
+"""What a node file says of a running node: where it keeps things, how much of them, and whom it tells."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from edge.config.quantity import Age, Bytes, Seconds
+from edge.config.section import Section
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def broker_address(url: str) -> tuple[str, str, int]:
+    """Scheme (`mqtt` or `mqtts`), host and port of a broker's URL. Raises ValueError saying what is expected."""
+    expected = "expected the broker's address, for example mqtts://broker.example:8883 (or mqtt:// without TLS)"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError(expected)
+    if parts.username or parts.password:
+        raise ValueError("expected no password in the address; give username and password_file instead")
+    return parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme]
+
+
+def _is_address(url: str) -> str:
+    broker_address(url)
+    return url
+
+
+class OutboxOptions(Section):
+    """How much the node keeps of what it has to say."""
+
+    size_bytes: Bytes = Field(
+        default=256e6, validation_alias="size", description="The most that events take on the disk, for example 256 MB"
+    )
+    age_s: Age = Field(
+        default=30 * 86400.0, validation_alias="age", description="How long events are kept, for example 30 d"
+    )
+    when_full: Literal["drop-oldest", "refuse"] = Field(
+        default="drop-oldest",
+        description="drop-oldest: the oldest undelivered events give way; refuse: new ones do. Either is reported",
+    )
+
+
+class RecordingOptions(Section):
+    """The ring of raw samples on the node's disk, out of which `shelfedge record` takes traces."""
+
+    size_bytes: Bytes = Field(
+        default=1e9, validation_alias="size", description="The most it takes on the disk, for example 1 GB; 0 MB: none"
+    )
+    age_s: Age = Field(default=72 * 3600.0, validation_alias="age", description="How long it reaches back: 72 h")
+
+
+class HealthOptions(Section):
+    """How often the node says how it is."""
+
+    every_s: Seconds = Field(default=60.0, validation_alias="every", description="Time between two reports: 60 s")
+
+
+class MetricsOptions(Section):
+    """The page that Prometheus reads. Whoever reaches the address can read it."""
+
+    port: int = Field(ge=0, le=65535, description="TCP port, for example 9464; 0: any free one")
+    address: _Text = Field(default="127.0.0.1", description="the address to listen on, for example 127.0.0.1")
+
+
+Permission = Literal["broker", "key", "off"]
+
+
+class CommandOptions(Section):
+    """Who may command the node. broker: whoever the broker lets publish it; key: who signs it too; off: nobody."""
+
+    resend: Permission = Field(default="broker", description="broker, key or off")
+    rebirth: Permission = Field(default="broker", description="broker, key or off")
+    report: Permission = Field(default="broker", description="broker, key or off")
+    key_file: _Text | None = Field(
+        default=None, description="the file with the key that signs commands, relative to this file"
+    )
+
+
+class UplinkOptions(Section):
+    """The MQTT 5 broker that the node's events go to."""
+
+    broker: Annotated[_Text, AfterValidator(_is_address)] = Field(
+        description="Its address, for example mqtts://broker.example:8883"
+    )
+    username: _Text | None = Field(default=None, description="The name that the node logs in with")
+    password_file: _Text | None = Field(default=None, description="File with the password, relative to this file")
+    ca_file: _Text | None = Field(
+        default=None, description="File with the authority that signed the broker's certificate; left out: the system's"
+    )
+    certificate_file: _Text | None = Field(default=None, description="File with the node's own certificate (PEM)")
+    key_file: _Text | None = Field(default=None, description="File with the key of the node's certificate (PEM)")
+    plaintext: bool = Field(
+        default=False, description="true: without TLS though the broker is another machine; anybody between can read"
+    )
+    acknowledged: bool = Field(
+        default=False,
+        description="true: an event counts as delivered once the store's back end has acknowledged it; "
+        "false: once the broker has",
+    )
+    keep_alive_s: Seconds = Field(default=30.0, validation_alias="keep_alive", description="MQTT keep alive: 30 s")
+    evidence: Literal["review", "always"] = Field(
+        default="review", description="Which events carry alternatives and evidence: review, or always"
+    )
+    home_assistant: bool = Field(default=False, description="true: announce the node's health to Home Assistant")
+    commands: CommandOptions = Field(default_factory=CommandOptions, description="Who may command the node")
+
+    @property
+    def address(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return broker_address(self.broker)
