@@ -95,7 +95,9 @@ def _copy(
             for block in map(piece, blocks):
                 if len(block):
                     writer = writer or stack.enter_context(
-                        TraceWriter(target, reader.stored_setup, epoch_ns=epoch_ns, attachments=attachments)
+                        TraceWriter(
+                            target, reader.stored_setup, epoch_ns=epoch_ns, attachments=attachments, notes=reader.notes
+                        )
                     )
                     writer.write(block)
             if progress:

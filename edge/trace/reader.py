@@ -42,6 +42,7 @@ class TraceReader:
         losses: what couldn't be used so far; complete when `epochs` has been read to its end.
         attachments: intact attachments at the front, bytes by name.
         metadata: ``format_version``, ``epoch_ns`` ... as text; empty where they were damaged.
+        notes: other intact metadata of shelfedge at the front, name and values: wall time and gaps of a recording.
         begin_ns, end_ns, sample_count: of the whole trace, or None where the file was never finished or is damaged.
     Raises:
         TraceFileError: there is no such file, or it can't be read.
@@ -53,6 +54,7 @@ class TraceReader:
         self.losses: list[Loss] = []
         self.attachments: dict[str, bytes] = {}
         self.metadata: dict[str, str] = {}
+        self.notes: list[tuple[str, dict[str, str]]] = []
         self.setup_problem = ""
         self._given = setup
         self._known_only = known_only
@@ -249,6 +251,10 @@ class TraceReader:
             elif isinstance(record, Metadata) and record.name == layout.METADATA_FORMAT:
                 ours = True
                 self.metadata = record.values
+            elif isinstance(record, Metadata):
+                values = layout.unsealed(record.values)
+                if values is not None and record.name != layout.METADATA_TOTALS:
+                    self.notes.append((record.name, values))
             elif isinstance(record, Chunk):
                 ours = ours or _holds_blocks(record)
                 break

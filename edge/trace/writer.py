@@ -7,10 +7,10 @@ written as ``<name>.<random>.part`` and gets its name only when it is whole and 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 _MAX_TIME_NS = 1 << 62  # leaves room to add and subtract epochs without overflow; 2^62 ns of unix time is the year 2116
 
 
+class TraceFile(Protocol):
+    """What a trace is written to: `WholeFile`, or another idea of what becomes of a file that isn't finished."""
+
+    @property
+    def file(self) -> BinaryIO:
+        """Open for writing bytes."""
+
+    def finish(self) -> None:
+        """All is written: bring it to the disk and give it its name. Raises TraceFileError."""
+
+    def discard(self) -> None:
+        """Writing failed or was given up. Never raises."""
+
+
 class TraceWriter:
     """Records blocks of any size, of any boards of ``setup``, as epochs.
 
@@ -42,6 +56,8 @@ class TraceWriter:
         epoch_ns: a block never crosses a multiple of this.
         attachments: for copies of traces: bytes by name, instead of what ``setup`` and ``labels`` would give. Boards
             and cells that the config doesn't have are copied too.
+        notes: metadata for the front of the file, name and values, in order (`note` adds more later).
+        target: where it is written, instead of a `WholeFile` of that path.
     Raises:
         TraceFileError: the file can't be written.
     """
@@ -53,6 +69,8 @@ class TraceWriter:
         labels: Iterable[Label] | None = None,
         epoch_ns: int = layout.EPOCH_NS,
         attachments: Mapping[str, bytes] | None = None,
+        notes: Sequence[tuple[str, Mapping[str, str]]] = (),
+        target: TraceFile | None = None,
     ) -> None:
         from mcap.writer import CompressionType, Writer
 
@@ -74,7 +92,8 @@ class TraceWriter:
         self._end_ns: int | None = None
         self._channels: dict[str, int] = {}
         self._schema_id = 0
-        self._whole = WholeFile(path)
+        self._notes = list(notes)
+        self._whole: TraceFile = target or WholeFile(path)
         self._mcap: Any = Writer(
             self._whole.file, chunk_size=layout.CHUNK_BYTES, compression=CompressionType.ZSTD, enable_data_crcs=True
         )
@@ -105,6 +124,31 @@ class TraceWriter:
         try:
             for begin, end in itertools.pairwise(cuts):
                 self._collect(int(epochs[begin]), block.part(begin, end))
+        except OSError as error:
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+
+    def note(self, name: str, values: Mapping[str, str]) -> None:
+        """Add metadata (sealed with a CRC) where the file stands. Raises TraceFileError when the disk refuses."""
+        if self._log_origin_ns is None:
+            self._notes.append((name, values))
+            return
+        try:
+            self._mcap.add_metadata(name, layout.sealed(values))
+        except OSError as error:
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+
+    def flush(self, pending: bool = False) -> None:
+        """Hand what has been collected to the operating system as a chunk of its own, so that readers see it.
+
+        ``pending``: also the epochs that aren't over; such an epoch comes back as two messages, which readers join.
+        Raises TraceFileError when the disk refuses.
+        """
+        try:
+            for board in sorted(self._pending, key=lambda name: self._pending[name][0]) if pending else ():
+                self._emit(board)
+            if self._log_origin_ns is not None:
+                self._mcap.flush()
+                self._chunk_first_epoch = None
         except OSError as error:
             raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
 
@@ -202,6 +246,8 @@ class TraceWriter:
             "log_time_origin_ns": str(self._log_origin_ns),
         }
         self._mcap.add_metadata(layout.METADATA_FORMAT, layout.sealed(values))
+        for name, note in self._notes:
+            self._mcap.add_metadata(name, layout.sealed(note))
         for name, data in self._attachments.items():
             media_type = layout.MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
             self._mcap.add_attachment(create_time=0, log_time=0, name=name, media_type=media_type, data=data)
