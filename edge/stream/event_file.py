@@ -1,4 +1,4 @@
-"""A file of events, one JSON object per line, as `shelfedge replay --events FILE` writes it."""
+"""A file of events, one JSON object per line, as `shelfedge replay --events FILE` or `events export` writes it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.stream.jsonl import event_from_object
 from edge.trace.counted import counted
@@ -50,7 +51,10 @@ class EventFile:
 
 
 def read_event_file(path: Path) -> EventFile:
-    """Read events; empty lines are skipped. Raises EventFileError where there are lines but none is good; OSError."""
+    """Read events; empty lines, and what a node's stream says of itself (notes), are skipped.
+
+    Raises EventFileError where there are lines but none is good, and for events of several starts of a node; OSError.
+    """
     with path.open("rb") as file:
         return event_file_from_lines(file, str(path))
 
@@ -60,29 +64,41 @@ def event_file_from_lines(lines: Iterable[bytes], where: str) -> EventFile:
     events: list[Event] = []
     problems: list[str] = []
     bad_count = 0
+    boots: set[str] = set()
+    good_count = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            events.append(_event(line))
+            data = _parsed(line)
+            if isinstance(data, dict) and "note" in data and "event_id" not in data:
+                good_count += 1
+                continue
+            events.append(event_from_object(data))
+            good_count += 1
+            boots.add(str(data.get("boot")))
         except ValueError as error:
             bad_count += 1
             if len(problems) < _SHOWN:
                 problems.append(f"{where}:{number}: {error}")
     found = EventFile(where, events, problems, bad_count)
-    if bad_count and not events:
+    if len(boots) > 1:
+        raise EventFileError(
+            f"{where}: events of {len(boots)} starts of a node, and each counts time and events anew; expected those "
+            "of one: shelfedge events export --boot N"
+        )
+    if bad_count and not good_count:
         raise EventFileError("\n".join([*found.problem_lines(), f"{where}: no line of it is an event"]))
     return found
 
 
-def _event(line: bytes) -> Event:
+def _parsed(line: bytes) -> Any:
     expected = "expected one event per line, as `shelfedge replay` writes them"
     try:
-        data = json.loads(line.decode("utf-8-sig"))
+        return json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ValueError(f"not UTF-8 text; {expected}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg}, column {error.colno}); {expected}") from None
     except (ValueError, RecursionError):  # a number of thousands of digits; brackets within brackets
         raise ValueError(f"not JSON that can be read; {expected}") from None
-    return event_from_object(data)
