@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from edge.cli import config, trace
+from edge.cli import config, events, service, trace
 from edge.cli.demo import demo
 from edge.cli.errors import refusal
 from edge.cli.flash import flash
 from edge.cli.interrupt import INTERRUPTED, end_on_interrupt
 from edge.cli.plot import plot
+from edge.cli.record import record
 from edge.cli.replay import replay
+from edge.cli.run import run
 from edge.cli.score import score
 from edge.cli.simulate import simulate
 from firmware_bridge.errors import ShelfedgeError
@@ -29,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would cost a third of the time that --help may take
 )
+app.command(short_help="Run a node: boards, events, outbox, uplink.")(run)
+app.command(short_help="Save what a node recorded as a trace.")(record)
 app.command(short_help="Watch events being found live on simulated shelves.")(demo)
 app.command(short_help="Replay a trace; events come as JSON lines.")(replay)
 app.command(short_help="Flash a shelf MCU; verify, identify, check.")(flash)
@@ -36,6 +40,8 @@ app.command(short_help="Plot a trace with its labels and events.")(plot)
 app.command(short_help="Score a trace's events against its labels.")(score)
 app.command(short_help="Write a labelled trace of simulated shelves.")(simulate)
 app.add_typer(trace.app, name="trace", short_help="Inspect, import, export, repair and cut traces.")
+app.add_typer(events.app, name="events", short_help="Watch a node's events; write them to a file.")
+app.add_typer(service.app, name="service", short_help="Run a node as a systemd service.")
 app.add_typer(config.app, name="config", short_help="Check a node file; print the JSON Schema.")
 
 

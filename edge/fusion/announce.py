@@ -15,12 +15,21 @@ def _same(a: Event, b: Event) -> bool:
 
 
 class Announcer:
-    """The open (not yet final) events of one board, and the numbering of all its events."""
+    """The open (not yet final) events of one board, and the numbering of all its events.
 
-    def __init__(self, board: str) -> None:
+    Attributes:
+        next_number: what the next new event is numbered.
+    """
+
+    def __init__(self, board: str, first_number: int = 1) -> None:
         self.board = board
-        self._next_number = 1
+        self.next_number = first_number
         self._open: list[Event] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an event that was announced isn't final yet."""
+        return bool(self._open)
 
     def announce(self, wanted: Sequence[Event], decided_ns: int) -> list[Event]:
         """Events to send so that the reader's picture of what isn't settled becomes ``wanted``."""
@@ -37,8 +46,8 @@ class Announcer:
         for index, (old, new) in enumerate(self._matched(wanted, left)):
             final = index < settled
             if old is None:
-                new = replace(new, event_id=f"{self.board}-{self._next_number:06d}", revision=1)
-                self._next_number += 1
+                new = replace(new, event_id=f"{self.board}-{self.next_number:06d}", revision=1)
+                self.next_number += 1
             else:
                 left.remove(old)
                 new = replace(new, event_id=old.event_id, revision=old.revision + 1)

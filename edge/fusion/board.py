@@ -43,7 +43,9 @@ class _Known:
 class BoardFusion:
     """The state of one board. `sense` may run ahead; `decide` must be called in order of time over all boards."""
 
-    def __init__(self, model: BoardModel, skus: SkuTable, hands: Hands, review_below: float) -> None:
+    def __init__(
+        self, model: BoardModel, skus: SkuTable, hands: Hands, review_below: float, first_event_number: int = 1
+    ) -> None:
         self.model = model
         self._hands = hands
         self._skus = skus
@@ -52,8 +54,9 @@ class BoardFusion:
         self.sense = self.senses.marks
         self._reporter = Reporter(model, skus, review_below, self.senses.between)
         self._links = Links(model, self.senses.between)
-        self._announcer = Announcer(model.board)
+        self._announcer = Announcer(model.board, first_event_number)
         self._chain = Chain(model.tolerance_g)
+        self._moving = False
         self._known: _Known | None = None  # what the last reading came to, while it isn't settled
         self._every_cell = (1 << len(model.cell_ids)) - 1
         count = np.zeros((len(skus.ids), len(model.slot_ids)), np.int64)
@@ -63,9 +66,20 @@ class BoardFusion:
         self._candidates = CandidateMoves(model, skus)
         self._faults_now = self._faults_settled = np.zeros((len(model.cell_ids), 1), np.int64)
 
+    @property
+    def next_event_number(self) -> int:
+        """What the next new event is numbered."""
+        return self._announcer.next_number
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is open: nobody moves anything, no movement isn't explained, no event isn't final."""
+        return not self._moving and not self._announcer.waiting and len(self._chain) < 2
+
     def decide(self, mark: Mark) -> list[Event]:
         """What one mark makes known. Marks of all boards of a node come here in order of time."""
         self._faults_now = mark.faults
+        self._moving = mark.kind == END
         self.senses.look_from(mark.decided_ns)
         plateau = mark.plateau
         if plateau.mask != self._every_cell and plateau.seconds < PARTIAL_FROM_S:

@@ -21,11 +21,13 @@ class Fusion:
     How the stream is cut into blocks doesn't change a bit of the events: boards share what is out in shoppers' hands,
     so marks of all boards wait until every board has been heard up to their time, and are decided in order.
 
+    Args:
+        first_event_number: of each board's events. A node that takes another planogram goes on counting.
     Attributes:
         blind_boards: boards of the node file that can't be weighed with, and why.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, first_event_number: int = 1) -> None:
         skus = sku_table(setup)
         hands = Hands()
         self.blind_boards: dict[str, str] = {}
@@ -37,11 +39,21 @@ class Fusion:
                 self.blind_boards[name] = missing
                 continue
             model = board_model(setup, name, board, record, skus)
-            self.boards[name] = BoardFusion(model, skus, hands, setup.node.fusion.review_below)
+            self.boards[name] = BoardFusion(model, skus, hands, setup.node.fusion.review_below, first_event_number)
         self._order = {name: i for i, name in enumerate(self.boards)}
         self._waiting: list[tuple[int, int, int, Mark]] = []
         self._count = 0
         self._heard_ns: dict[str, int] = {}
+
+    @property
+    def next_event_number(self) -> int:
+        """A number that no event of any board has had."""
+        return max((board.next_event_number for board in self.boards.values()), default=1)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is open on any board."""
+        return all(board.at_rest for board in self.boards.values())
 
     def push(self, blocks: Sequence[SampleBlock], until_ns: int | None = None) -> list[Event]:
         """Take samples, each board's in order of time, and return what they decide.

@@ -82,8 +82,10 @@ class Playback:
         """All revisions of all events, in the order in which they were decided."""
         from edge.fusion.engine import Fusion
         from edge.fusion.replay import replay
+        from edge.node.ring_segment import recorded_run
 
-        self._fusion = Fusion(self.setup)
+        run = recorded_run(self._reader.notes)
+        self._fusion = Fusion(self.setup, 1 if run is None else run.first_event_number)
         return replay(self.epochs(), self.setup, self._fusion)
 
     def blind_sentences(self) -> list[str]:

@@ -1,0 +1,102 @@
+"""What a node's boards hang on: the drivers of its node file, and the setup that goes with them.
+
+Simulated boards get a calibration that fits them, played recordings the one they were recorded with, where the node
+file names none: with that, fusion runs and the recording is made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from drivers.build import build_driver
+from drivers.contract import LoadCellDriver
+from drivers.samples import SampleBlock
+from drivers.simulated.shopper import RandomShopper
+from edge.config.setup import Setup
+from edge.node.simulated_boards import SimulatedBoards
+from edge.trace.calibration_file import with_stored_records
+from edge.trace.errors import TraceError
+from edge.trace.format import CALIBRATION
+from edge.trace.loss import losses_text
+from edge.trace.reader import TraceReader
+
+log = logging.getLogger("shelfedge.boards")
+
+USUAL_VISIT_S = 4.0
+
+
+class Hardware:
+    """Makes the drivers of a setup's boards.
+
+    Attributes:
+        setup: as given, with the calibration of boards that bring their own.
+
+    Args:
+        node_path: files that drivers name are relative to it.
+        seed: of simulated boards. visit_every_s: how often, about, somebody comes to them.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        node_path: Path,
+        seed: int,
+        clock: Callable[[], int],
+        visit_every_s: float = USUAL_VISIT_S,
+    ) -> None:
+        self._folder = node_path.parent
+        self._clock = clock
+        self._simulated: SimulatedBoards | None = None
+        setup = self._with_recorded_calibration(setup)
+        if any(board.driver.type == "simulated" for board in setup.node.boards.values()):
+            shopper = RandomShopper(seed, gap_s=(0.75 * visit_every_s, 1.25 * visit_every_s))
+            self._simulated = SimulatedBoards(setup, seed, shopper, clock)
+            setup = dataclasses.replace(setup, calibration=self._simulated.calibration)
+        self.setup = setup
+
+    def make(self, name: str) -> LoadCellDriver:
+        """A new driver for a board. Raises what `build_driver` does."""
+        board = self.setup.node.boards[name]
+        if self._simulated is not None and name in self._simulated.boards:
+            return self._simulated.driver(name)
+        return build_driver(
+            name,
+            list(board.cells),
+            board.rate_hz,
+            board.driver.type,
+            board.driver.options,
+            clock=self._clock,
+            open_trace=self._recorded,
+        )
+
+    def _recorded(self, file: str, board: str) -> Iterator[SampleBlock]:
+        """Blocks of a board out of a recording. Raises TraceError, TraceFileError at once."""
+        reader = TraceReader(self._folder / file, self.setup)
+        return _blocks_of(reader, board)
+
+    def _with_recorded_calibration(self, setup: Setup) -> Setup:
+        for name, board in setup.node.boards.items():
+            file = board.driver.options.get("file")
+            if board.driver.type != "trace" or name in setup.calibration or not isinstance(file, str):
+                continue
+            try:
+                with TraceReader(self._folder / file) as reader:
+                    recorded = with_stored_records(setup, reader.attachments.get(CALIBRATION))
+            except (TraceError, OSError) as error:
+                log.error("%s: no calibration from its recording: %s", name, error)
+                continue
+            if name in recorded.calibration:
+                setup = dataclasses.replace(setup, calibration={**setup.calibration, name: recorded.calibration[name]})
+        return setup
+
+
+def _blocks_of(reader: TraceReader, board: str) -> Iterator[SampleBlock]:
+    with reader:
+        for epoch in reader.epochs():
+            yield from (block for block in epoch if block.board == board)
+        if reader.losses:
+            log.warning("%s", losses_text(str(reader.path), reader.losses))
+        log.info("%s: the recording %s has been played to its end", board, reader.path)
