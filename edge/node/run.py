@@ -70,7 +70,7 @@ class NodeRun:
 
     Args:
         node_path: its node file. setup: what that says.
-        clock: monotonic nanoseconds. wall: wall time in nanoseconds.
+        clock: monotonic nanoseconds. wall: wall time in nanoseconds. sleep_s: what the loop waits by.
     Raises:
         NodeRunsError: another process runs this node.
     """
@@ -83,7 +83,9 @@ class NodeRun:
         environ: Mapping[str, str],
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
+        sleep_s: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._sleep_s = sleep_s
         self.node_path = node_path
         self.options = options
         self.clock = clock
@@ -139,7 +141,7 @@ class NodeRun:
             self.parts.wait_until_open(OPENING_S)
             self.outlet.note("started", {"version": package_version(), "node": self.setup.node.node})
             self.outlet.note("planogram", {"digest": self.digest})
-            loop = self._loop = FusionLoop(self.boards, fusion, self, self.clock)
+            loop = self._loop = FusionLoop(self.boards, fusion, self, self.clock, self._sleep_s)
             gc.collect()
             gc.freeze()
             if self.options.seconds is not None:
