@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -119,3 +120,15 @@ class UplinkOptions(Section):
     def address(self) -> tuple[str, str, int]:
         """Scheme, host and port."""
         return broker_address(self.broker)
+
+
+def with_absolute_files(options: UplinkOptions, folder: Path) -> UplinkOptions:
+    """The uplink's options, files that are named relative to the node file by their whole paths."""
+
+    def whole(names: tuple[str, ...], section: Section) -> dict[str, str]:
+        given = {name: getattr(section, name) for name in names}
+        return {name: str((folder / file).absolute()) for name, file in given.items() if file is not None}
+
+    commands = options.commands.model_copy(update=whole(("key_file",), options.commands))
+    files = whole(("password_file", "ca_file", "certificate_file", "key_file"), options)
+    return options.model_copy(update={**files, "commands": commands})

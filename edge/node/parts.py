@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.config.live_schema import UplinkOptions
-from edge.config.section import Section
+from edge.config.live_schema import with_absolute_files
 from edge.node.control import ControlServer
 from edge.node.host_facts import HostFacts
 from edge.node.metrics import MetricsServer
@@ -262,18 +260,6 @@ class NodeParts:
 
 class _BadRequestError(ShelfedgeError, ValueError):
     """A request at the control socket that can't be done. Example: watch every "often"."""
-
-
-def with_absolute_files(options: UplinkOptions, folder: Path) -> UplinkOptions:
-    """The uplink's options, files that are named relative to the node file by their whole paths."""
-
-    def whole(names: tuple[str, ...], section: Section) -> dict[str, str]:
-        given = {name: getattr(section, name) for name in names}
-        return {name: str((folder / file).absolute()) for name, file in given.items() if file is not None}
-
-    commands = options.commands.model_copy(update=whole(("key_file",), options.commands))
-    files = whole(("password_file", "ca_file", "certificate_file", "key_file"), options)
-    return options.model_copy(update={**files, "commands": commands})
 
 
 def package_version() -> str:

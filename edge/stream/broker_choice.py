@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.config.live_schema import LOOPBACK_HOSTS, UplinkOptions, broker_address
+from edge.config.live_schema import LOOPBACK_HOSTS, UplinkOptions, broker_address, with_absolute_files
 from edge.config.schema import NodeFile
 from edge.stream.uplink.errors import CredentialError
-
-_FILES = ("password_file", "ca_file", "certificate_file", "key_file")
 
 
 def broker_options(
@@ -37,10 +35,8 @@ def broker_options(
         if url is None:
             raise CredentialError(f"node {node.node} names no broker; give one with --url, or leave out --broker")
         options = UplinkOptions(broker=_checked(url, plaintext=False))
-    files = {name: getattr(options, name) for name in _FILES}
-    changes: dict[str, str | None] = {
-        name: str((folder / file).absolute()) for name, file in files.items() if file is not None
-    }
+    options = with_absolute_files(options, folder)
+    changes: dict[str, str | None] = {}
     if own or url is not None:
         changes |= dict.fromkeys(("username", "password_file", "certificate_file", "key_file"))
     given = {"password_file": password_file, "ca_file": ca_file}

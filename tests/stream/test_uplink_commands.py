@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from uplink_bed import BOOT, NAMES, MemoryOutbox, secret
 
 from edge.config.live_schema import CommandOptions
+from edge.stream.outbox.records import Row
 from edge.stream.uplink.command_keys import load_command_keys, sign_command
 from edge.stream.uplink.commands import Commands
 from edge.stream.uplink.errors import CredentialError
@@ -297,3 +298,20 @@ def test_a_resend_of_everything_comes_in_portions() -> None:
 def test_impossible_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected a whole number"):
         a_resends(MemoryOutbox()).ask(arguments)
+
+
+class _BusyOutbox(MemoryOutbox):
+    """Something is committed right after its rows have been read to their end."""
+
+    def rows(self, boot: int, from_seq: int, most: int) -> list[Row]:
+        found = super().rows(boot, from_seq, most)
+        if not found:
+            self.add(1)
+        return found
+
+
+def test_what_is_committed_while_a_resend_is_answered_isnt_called_gone() -> None:
+    """P2: a back end may give up what the node calls gone."""
+    outbox = _BusyOutbox()
+    outbox.add(5)
+    assert a_resends(outbox).ask({"from_seq": 1})["gone"] == []

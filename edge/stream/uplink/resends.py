@@ -82,6 +82,7 @@ class Resends:
 
     def _look(self, boot: int, from_seq: int, to_seq: int) -> _Found:
         found = _Found(from_seq)
+        known = self._source.last_seq(boot)  # before the rows: what is committed meanwhile isn't gone
         while rows := self._source.rows(boot, found.next_seq, _PAGE):
             for row in rows:
                 if row.seq > to_seq:
@@ -92,7 +93,6 @@ class Resends:
                     return found
                 found.take(row.seq)
         # What the present boot hasn't got yet may still come; an earlier one is over.
-        known = self._source.last_seq(boot)
         end = known if boot == self._present_boot or to_seq == _MOST_SEQ else _MOST_SEQ
         found.skip_to(min(to_seq, end) + 1)
         return found
