@@ -13,8 +13,8 @@ help:
 	@echo "make test    format, lint, types and tests"
 	@echo "make lint    format, lint and types"
 	@echo "make hil     the tests of real boards: make hil BENCH=my.yaml (see hil/rig/bench.yaml); else the emulator"
-	@echo "make bench   sensing quality, peers, speed and cost, an hour of the link, 50 cut flashes (some 40 minutes);"
-	@echo "             pictures and tables in out/"
+	@echo "make bench   sensing quality, peers, speed and cost, an hour of the link, 50 cut flashes, events from outbox to"
+	@echo "             broker, 200 kills, a node's day (some 70 minutes); pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
 
@@ -36,6 +36,13 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.bench
 	@$(PYTHON) -m hil.link_hour
 	@$(PYTHON) -m hil.flash_soak
+	@$(PYTHON) -m hil.stream_bytes
+	@$(PYTHON) -m hil.outbox_bench
+	@$(PYTHON) -m hil.uplink_bench
+	@$(PYTHON) -m hil.stream_latency
+	@$(PYTHON) -m hil.ring_bench
+	@$(PYTHON) -m hil.stream_soak
+	@$(PYTHON) -m hil.node_day
 
 venv: .venv/.demo
 
