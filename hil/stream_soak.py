@@ -43,6 +43,7 @@ _BOARDS = 4
 _VISITS_S = (0.2, 0.3)
 _RECORDINGS = 3  # per node, in turns
 _CALM_S = 60.0  # what a busy machine may need at the end
+_START_S = 120.0  # what starting may take on a busy machine
 _ROUNDS = 5
 
 
@@ -55,13 +56,13 @@ class Times:
     """Ranges in seconds, drawn from at random.
 
     Attributes:
-        early: lives of a node that end while it starts, `early_share` of them. life: the others.
+        early: lives of a node that end while it starts, `early_share` of them. life: the others, from when it runs.
         pause: until it is started again. broker, back_end: between what happens to those. down: how long they are gone.
     """
 
     early_share: float = 0.25
     early: tuple[float, float] = (0.2, 3.0)
-    life: tuple[float, float] = (4.0, 11.0)
+    life: tuple[float, float] = (1.5, 8.0)
     pause: tuple[float, float] = (0.0, 0.5)
     broker: tuple[float, float] = (1.0, 8.0)
     back_end: tuple[float, float] = (8.0, 25.0)
@@ -131,6 +132,13 @@ class _Process:
         self._command = list(command)
         self._log = log
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0  # where in the log its present life begins
+
+    def has_said(self, words: str) -> bool:
+        """Whether it has since it was started last."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_begin)
+            return words.encode() in log.read()
 
     @property
     def running(self) -> bool:
@@ -140,6 +148,7 @@ class _Process:
         """Start it. Does nothing while it runs."""
         if self._child is None:
             with self._log.open("ab") as log:
+                self._log_begin = log.tell()
                 self._child = subprocess.Popen(
                     self._command, stdout=log, stderr=log, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)}
                 )
@@ -244,6 +253,10 @@ class _Soak:
             for node in self.nodes:
                 if not node.running:
                     self._start(node)
+            for node in self.nodes:
+                for wait_s in self._until_it_runs(node):
+                    node.check()
+                    time.sleep(wait_s)
             time.sleep(self._times.early[1])
             for node in self.nodes:
                 node.end()
@@ -271,10 +284,20 @@ class _Soak:
         yield self._random.uniform(0.0, times.life[0])
         while True:
             self._start(node)
-            yield self._random.uniform(*(times.early if self._random.random() < times.early_share else times.life))
+            if self._random.random() < times.early_share:
+                yield self._random.uniform(*times.early)
+            else:
+                yield from self._until_it_runs(node)
+                yield self._random.uniform(*times.life)
             yield from node.kill()
             self.result.done[NODES_KILLED] += 1
             yield self._random.uniform(*times.pause)
+
+    def _until_it_runs(self, node: _Process) -> Iterator[float]:
+        """However busy this machine is: a life counts from the first samples."""
+        ends_s = time.monotonic() + _START_S
+        while not node.has_said(" runs\n") and time.monotonic() < ends_s:
+            yield 0.05
 
     def _broker_life(self) -> Iterator[float]:
         ways = {"killed -9": self.broker.kill, "stopped": self.broker.stop, "halted for a while": self.broker.pause}

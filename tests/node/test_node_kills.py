@@ -19,7 +19,7 @@ KILLS = 7
 @pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto (apt-get install mosquitto)")
 def test_every_committed_event_arrives_once_and_in_order_whatever_is_killed() -> None:
     """P1, P2."""
-    times = Times(life=(3.0, 6.0), back_end=(4.0, 9.0), broker=(1.0, 5.0))
+    times = Times(life=(1.5, 4.0), back_end=(4.0, 9.0), broker=(1.0, 5.0))
     result = soak(KILLS, seed=5, nodes=3, times=times)
     assert result.problems == [], result.table()
     assert result.done[NODES_KILLED] >= KILLS
