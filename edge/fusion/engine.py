@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from calibration.record import BoardCalibration
+from calibration.record import BoardCalibration, CalibrationError
 from drivers.samples import SampleBlock
 from edge.config.setup import Setup
 from edge.fusion.board import BoardFusion
@@ -98,4 +98,10 @@ def _missing(record: BoardCalibration | None, cells: list[str]) -> str:
     if record is None:
         return "it has no calibration record"
     absent = [cell for cell in cells if cell not in record.cells]
-    return f"its calibration record lacks cells {', '.join(absent)}" if absent else ""
+    if absent:
+        return f"its calibration record lacks cells {', '.join(absent)}"
+    try:
+        record.carried(cells)
+    except CalibrationError as error:
+        return str(error)
+    return ""

@@ -85,8 +85,10 @@ def board_model(setup: Setup, name: str, board: Board, record: BoardCalibration,
     index = {sku: i for i, sku in enumerate(skus.ids)}
     slot_sku = np.array([index[slot.sku] for slot in slots.values()], np.int64)
     boxes = [(*slot.x_mm, *(slot.y_mm or (0.0, board.depth_mm))) for slot in slots.values()]
-    x = np.array([cell.x_mm for cell in board.cells.values()], np.float64)
-    y = np.array([cell.y_mm for cell in board.cells.values()], np.float64)
+    ids = list(board.cells)
+    stands_at = [board.cells[ids[place]] for place in record.carried(ids)]  # where each channel's cell really is
+    x = np.array([cell.x_mm for cell in stands_at], np.float64)
+    y = np.array([cell.y_mm for cell in stands_at], np.float64)
     period_ns = round(1e9 / board.rate_hz)
     statics = statics_of(x, y)
     x0, y0 = statics.x0_mm, statics.y0_mm
