@@ -1,0 +1,74 @@
+"""What a run found wrong or worth telling: a named reason, the evidence in physical units, the remedy in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Names that stay the same for programs; the first block refuses a calibration, the second one is only told."""
+
+    DRIFTING = "drifting"
+    NOISY = "too noisy"
+    RESTLESS = "never at rest"
+    SATURATED = "saturated"
+    SILENT_CELL = "silent cell"
+    STUCK_CELL = "stuck cell"
+    DEAD_CELL = "dead cell"
+    CORNERS_APART = "corners apart"
+    NO_RETURN = "no return to zero"
+    OFF_LABEL = "off the label"
+    NOT_MOVED = "weight not moved"
+    WRONG_PLACE = "wrong place"
+    LIFTED_EARLY = "lifted too early"
+    WRONG_WEIGHT = "wrong weight"
+    SWAPPED_BOARDS = "swapped boards"
+    STOPPED = "stopped"
+    OFF_CALIBRATION = "calibration no longer holds"
+
+    WIRING_DIFFERS = "wiring differs"
+    REVERSED_CELL = "reversed cell"
+    UNEVEN = "uneven"
+    CELL_ELSEWHERE = "cell elsewhere"
+    PLACE_UNSURE = "place unsure"
+    UNTOLD = "not known"
+    ZERO_MOVED = "zero moved"
+
+
+TOLD_ONLY = frozenset(
+    {
+        Reason.WIRING_DIFFERS,
+        Reason.REVERSED_CELL,
+        Reason.UNEVEN,
+        Reason.CELL_ELSEWHERE,
+        Reason.PLACE_UNSURE,
+        Reason.UNTOLD,
+        Reason.ZERO_MOVED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found.
+
+    Attributes:
+        subject: the cell's, place's or board's name that it is about; empty for the whole board.
+        evidence: what was measured, and against what.
+        remedy: what to do next, in one sentence; empty where nothing needs doing.
+    """
+
+    reason: Reason
+    subject: str
+    evidence: str
+    remedy: str
+
+    @property
+    def refuses(self) -> bool:
+        """A calibration with this isn't trustworthy."""
+        return self.reason not in TOLD_ONLY
+
+    def __str__(self) -> str:
+        about = f" ({self.subject})" if self.subject else ""
+        return f"{self.reason}{about}: {self.evidence}" + (f"; {self.remedy}" if self.remedy else "")
