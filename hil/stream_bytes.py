@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,6 +47,8 @@ GROUPS: dict[str, Callable[[Event], bool]] = {
     "for a person to look at": lambda event: event.needs_review,
     "all": lambda event: True,
 }
+
+PIPE_WIDTH = 150  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of each scene")
-    Console().print(table(measure(parser.parse_args().minutes)))
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table(measure(parser.parse_args().minutes)))
 
 
 if __name__ == "__main__":
