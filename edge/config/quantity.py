@@ -109,6 +109,7 @@ LENGTH = Quantity("a length", _LENGTH_UNITS, "900 mm", highest=10_000, above_zer
 SPREAD = Quantity("a weight", _WEIGHT_UNITS, "2 g", highest=500_000)
 WEIGHT = Quantity("a weight", _WEIGHT_UNITS, "352 g", highest=500_000, above_zero=True)
 CAPACITY = Quantity("a weight", _WEIGHT_UNITS, "10 kg", highest=2_000_000, above_zero=True)
+SENSITIVITY = Quantity("a sensitivity", (("mV/V", 1),), "1 mV/V", lowest=0.01, highest=100)
 RATE = Quantity("a sampling rate", (("Hz", 1), ("kHz", 1000)), "80 Hz", lowest=1, highest=1000)
 DURATION = Quantity("a time", (("ms", 1), ("s", 1000), ("min", 60_000)), "400 ms", highest=86_400_000)
 INTERVAL = Quantity("a time", (("s", 1), ("min", 60), ("h", 3600)), "60 s", lowest=1, highest=86_400)
@@ -122,6 +123,7 @@ SpreadGrams = Annotated[
 ]
 Grams = Annotated[float, BeforeValidator(WEIGHT.parse), WithJsonSchema(WEIGHT.json_schema())]
 CapacityGrams = Annotated[float, BeforeValidator(CAPACITY.parse), WithJsonSchema(CAPACITY.json_schema())]
+MillivoltsPerVolt = Annotated[float, BeforeValidator(SENSITIVITY.parse), WithJsonSchema(SENSITIVITY.json_schema())]
 Seconds = Annotated[float, BeforeValidator(INTERVAL.parse), WithJsonSchema(INTERVAL.json_schema())]
 Age = Annotated[float, BeforeValidator(AGE.parse), WithJsonSchema(AGE.json_schema())]
 Bytes = Annotated[float, BeforeValidator(SIZE.parse), WithJsonSchema(SIZE.json_schema())]

@@ -19,7 +19,15 @@ from pydantic import (
 )
 
 from edge.config.live_schema import HealthOptions, MetricsOptions, OutboxOptions, RecordingOptions, UplinkOptions
-from edge.config.quantity import CapacityGrams, Grams, Hertz, Millimetres, PositionMillimetres, SpreadGrams
+from edge.config.quantity import (
+    CapacityGrams,
+    Grams,
+    Hertz,
+    Millimetres,
+    MillivoltsPerVolt,
+    PositionMillimetres,
+    SpreadGrams,
+)
 from edge.config.section import Section
 
 DRIVER_TYPES = ("simulated", "trace", "bridge", "spi", "gpio", "iio")
@@ -58,6 +66,11 @@ class Cell(Section):
     )
     capacity_g: CapacityGrams | None = Field(
         default=None, validation_alias="capacity", description="Rated load of the cell, for example '10 kg'"
+    )
+    sensitivity_mv_per_v: MillivoltsPerVolt | None = Field(
+        default=None,
+        validation_alias="sensitivity",
+        description="Its label's output at that load, for example '1 mV/V'; `calibrate` then tells a cell that is off",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calibration.record import BoardCalibration
 from edge.config.calibration_records import read_records, records_from_text
-from edge.config.cross_checks import check_drivers, check_node, check_skus, check_slots, check_uplink
+from edge.config.cross_checks import check_drivers, check_live, check_node, check_skus, check_slots, check_uplink
 from edge.config.errors import ConfigError, Problem
 from edge.config.node_file import NodePieces, read_node_file
 from edge.config.planogram_file import PlanogramPieces, read_planogram
@@ -36,10 +36,13 @@ class Setup:
         return {name: slot for name, slot in self.planogram.slots.items() if slot.board == board}
 
 
-def load_setup(path: Path) -> Setup:
+def load_setup(path: Path, calibrated: bool = True) -> Setup:
     """Read a node file with the planogram and the calibration it names.
 
-    Raises ConfigError with every problem of all of them.
+    Args:
+        calibrated: False leaves the calibration alone, for who is about to make a new one.
+    Raises:
+        ConfigError: with every problem of all of them.
     """
     problems: list[Problem] = []
     node_text = read_text(path)
@@ -49,13 +52,14 @@ def load_setup(path: Path) -> Setup:
     if node is None:
         raise ConfigError(problems)
     check_drivers(node)
+    check_live(node)
     check_uplink(node)
     planogram_text = _named_text(path, node, problems)
     planogram = None
     if planogram_text is not None:
         planogram = _planogram_pieces(planogram_text, str(path.parent / node.node.values["planogram"]), node, problems)
     calibration: dict[str, BoardCalibration] = {}
-    if isinstance(folder := node.node.values.get("calibration"), str):
+    if calibrated and isinstance(folder := node.node.values.get("calibration"), str):
         calibration = read_records(path.parent / folder, node, problems)
     return _built(node, planogram, calibration, node_text, planogram_text or "", problems)
 

@@ -1,0 +1,164 @@
+"""`shelfedge calibrate BOARD`, and `calibrate history | restore | export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+
+class _BoardFirst(TyperGroup):
+    """`calibrate shelf-1` is `calibrate run shelf-1`: what an installer types first is the board."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_BoardFirst,
+    no_args_is_help=True,
+    help="Calibrate a board with a reference weight: `shelfedge calibrate shelf-1`. What it can be told: "
+    "`shelfedge calibrate run --help`.",
+)
+
+_Board = Annotated[str, typer.Argument(metavar="BOARD", help="The board, as the node file calls it.")]
+_Node = Annotated[
+    Path | None,
+    typer.Argument(metavar="[NODE.yaml]", help="The node file; else ./node.yaml, or /etc/shelfedge/node.yaml."),
+]
+_Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it, for the record; else the user's name.")]
+
+
+@app.command(short_help="The guided run; `run` may be left out.")
+def run(
+    board: _Board,
+    config: _Node = None,
+    weight: Annotated[str | None, typer.Option(metavar="WEIGHT", help="The reference weight: '2 kg'.")] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(metavar="WEIGHT", help="How far it may be off, plus or minus: '0.1 g'.")
+    ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WEIGHT", help="More loads in the middle, in all, up and down again; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--weight-name", metavar="TEXT", help="Which weight, for the record: '2 kg M1, no. 17'.")
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Only see whether the calibration still holds, with one placement.")
+    ] = False,
+    who: _Who = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Save without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON; prompts go to stderr.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also in a terminal.")] = False,
+    simulate: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="SEED", help="Practise: a simulated board, and somebody who does what is said."),
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")] = 1.0,
+) -> None:
+    """Calibrate a board: empty it, then put one known weight where the picture shows, and take it off, five times.
+
+    The node must not run meanwhile. Everything is recognised by itself; nothing is pressed. The record is saved if the
+    run is trustworthy, and the former one is kept. Ctrl-C at any time: nothing is changed.
+    """
+    import sys
+
+    from edge.cli.calibrate_run import STOPPED, Asked, calibrate, check_calibration
+    from edge.cli.node_choice import node_file, quantity, who_i_am
+    from edge.cli.procedure_show import stopped_by_ctrl_c
+    from edge.config.quantity import WEIGHT
+    from edge.config.setup import load_setup
+    from edge.node.board_source import check_board
+    from edge.node.calibrate import Weights, check_weights
+
+    path = node_file(config)
+    setup = load_setup(path, calibrated=False)
+    check_board(setup, board, path)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    if weight is None and not terminal:
+        raise typer.BadParameter("say how heavy the reference weight is: --weight '2 kg'", param_hint="--weight")
+    with stopped_by_ctrl_c(STOPPED):
+        text = weight or typer.prompt("How heavy is your reference weight (for example 2 kg)")
+    weights = Weights(
+        quantity(WEIGHT, text, "--weight"),
+        tuple(quantity(WEIGHT, each, "--extra") for each in extra or []),
+        None if tolerance is None else quantity(WEIGHT, tolerance, "--tolerance"),
+    )
+    check_weights(board, setup, weights)
+    asked = Asked(board, path, setup, weights, name, who or who_i_am(), terminal and not yes, as_json,
+                  plain or not terminal, simulate, speed)  # fmt: skip
+    raise typer.Exit(check_calibration(asked) if check else calibrate(asked))
+
+
+@app.command(short_help="The records of a board, oldest first.")
+def history(
+    board: _Board,
+    config: _Node = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines, records included.")] = False,
+) -> None:
+    """List a board's calibration records: when, who, with which weights; the last one is in use."""
+    import json
+
+    from edge.node.calibrate_records import history_lines, kept_data, store_for
+
+    kept = store_for(board, _path(config)).history(board)
+    if as_json:
+        lines = [json.dumps(kept_data(each), ensure_ascii=False) for each in kept]
+    else:
+        lines = history_lines(board, kept)
+    typer.echo("\n".join(lines))
+
+
+@app.command(short_help="Put a former record into use again.")
+def restore(
+    board: _Board,
+    number: Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="As `history` numbers them.")],
+    config: _Node = None,
+    who: _Who = None,
+) -> None:
+    """Put a former record into use again, as a new one: restoring the one before undoes it. The node reads it when it
+    is started."""
+    from edge.cli.node_choice import who_i_am
+    from edge.cli.procedure_show import uninterrupted
+    from edge.node.calibrate_records import restored_note, store_for
+
+    store = store_for(board, _path(config))
+    with uninterrupted():
+        new = store.restore(board, number, restored_note(who or who_i_am()))
+    typer.echo(f"{board}: record {number} is in use again, as number {new} ({store.path(board)})")
+    typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
+
+
+@app.command(short_help="Print a record, or write it to a file.")
+def export(
+    board: _Board,
+    config: _Node = None,
+    number: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Else the one in use.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else to stdout.")] = None,
+) -> None:
+    """Print a board's calibration record as JSON, as the node reads it."""
+    from edge.node.calibrate_records import store_for
+
+    path = _path(config)
+    text = store_for(board, path).export(board, number)
+    if output is None:
+        typer.echo(text)
+        return
+    from edge.cli.outputs import config_files, refuse_overwriting
+    from edge.config.setup import load_setup
+    from edge.trace.whole_file import WholeFile
+
+    refuse_overwriting(output, config_files(path, load_setup(path, calibrated=False)))
+    with WholeFile(output) as file:
+        file.file.write((text + "\n").encode())
+
+
+def _path(config: Path | None) -> Path:
+    from edge.cli.node_choice import node_file
+
+    return node_file(config)

@@ -1,0 +1,45 @@
+"""Which node file a command is about where none was given, and how quantities on the command line are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from edge.config.quantity import Quantity
+
+SYSTEM_NODE = Path("/etc/shelfedge/node.yaml")
+
+
+def node_file(given: Path | None) -> Path:
+    """The file that was given; else `node.yaml` here, else the service's."""
+    if given is not None:
+        return given
+    here = Path("node.yaml")
+    for path in (here, SYSTEM_NODE):
+        if path.is_file():
+            return path
+    raise typer.BadParameter(
+        f"give the node file: there is neither a node.yaml in {Path.cwd()} nor {SYSTEM_NODE}", param_hint="NODE.yaml"
+    )
+
+
+def quantity(kind: Quantity, text: str, option: str) -> float:
+    """In the base unit. Refused as wrong usage, saying what is expected."""
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}, got '{text}'", param_hint=option) from None
+
+
+def who_i_am() -> str:
+    """The person at the keyboard, also under sudo."""
+    import getpass
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return ""
