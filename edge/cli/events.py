@@ -129,10 +129,11 @@ def export(
 
     from edge.cli.errors import warn
     from edge.cli.outputs import config_files, refuse_overwriting
+    from edge.cli.progress_line import ProgressLine
     from edge.config.setup import load_setup
     from edge.config.state_folder import state_folder
     from edge.stream.broker_choice import broker_options
-    from edge.stream.broker_export import BrokerExport
+    from edge.stream.broker_export import BrokerExport, ExportProgress
     from edge.stream.entry_json import entry_to_line
     from edge.stream.event_choice import EventChoice
     from edge.stream.event_reader import OutboxEvents, raise_losses
@@ -154,8 +155,15 @@ def export(
     count = 0
     with contextlib.ExitStack() as stack:
         if options is not None:
-            remote = BrokerExport(options, Names(node.store, node.node))
+            line = ProgressLine()
+
+            def show(at: ExportProgress) -> None:
+                if output != "-" or not sys.stdout.isatty():
+                    line.show(f"{node.node}: start {at.boot} of {at.boots}, {at.entries} entries")
+
+            remote = BrokerExport(options, Names(node.store, node.node), progress=show)
             stack.callback(remote.close)
+            stack.callback(line.clear)
             warn(remote.open())
             problems, entries = remote.problems, remote.entries(boot)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from edge.config.live_schema import LOOPBACK_HOSTS, UplinkOptions, broker_address, with_absolute_files
 from edge.config.schema import NodeFile
 from edge.stream.uplink.errors import CredentialError
+from edge.stream.uplink.topics import Names
 
 
 def broker_options(
@@ -55,6 +56,17 @@ def broker_options(
         if getattr(options, one) and not getattr(options, other):
             raise CredentialError(f"--{one.split('_')[0]} needs --{other.split('_')[0]} beside it")
     return options
+
+
+def describe_nothing(options: UplinkOptions, names: Names) -> str:
+    """The sentence for a broker that let us in, but from which not even the node's retained status came."""
+    who = "with a certificate" if options.username is None and options.certificate_file else "without a username"
+    who = f"as {options.username}" if options.username is not None else who
+    return (
+        f"broker {options.broker}: nothing comes of node {names.node}, not even its status, to us who logged in {who}: "
+        f"either the node was never there, or the broker's ACL doesn't let us read {names.prefix}/#; log in as one who "
+        "may, like the store's back end: --username backend --password-file FILE"
+    )
 
 
 def _checked(url: str, plaintext: bool) -> str:

@@ -279,6 +279,8 @@ class Consumer:
         most = stream.state.highest if asked.to_seq is None else asked.to_seq
         for first, last in answer.gone:
             stream.lose(max(first, asked.from_seq), min(last, most))
+        if answer.last is not None and (asked.to_seq is None or asked.to_seq >= stream.state.highest):
+            stream.correct(answer.exists)
         stream.state.highest = max(stream.state.highest, answer.exists)
         self._move_on(known, asked.boot, before, delivery, now_s)
         if answer.last is not None and stream.state.done >= answer.last and not stream.incomplete:

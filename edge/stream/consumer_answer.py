@@ -10,6 +10,7 @@ from typing import Any
 _MOST_BYTES = 1 << 20
 _BOOT_LIMIT = 1 << 32
 _MOST_TEXT = 300
+_MOST_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Answer:
         sent_to: what isn't gone comes up to here; 0: nothing does.
         more: there is more of what was asked for; ask again from behind `sent_to`.
         present_boot: the boot that the node is in.
+        boots: first and last of ranges of boots of which anything is kept, the oldest first; None: it doesn't tell.
+        retry_s: where it isn't ok: that it could be, so many seconds later; None: it won't be.
     """
 
     request_id: str
@@ -32,6 +35,8 @@ class Answer:
     sent_to: int = 0
     more: bool = False
     present_boot: int | None = None
+    boots: tuple[tuple[int, int], ...] | None = None
+    retry_s: float | None = None
 
     @property
     def exists(self) -> int:
@@ -67,7 +72,7 @@ def read_status(payload: bytes) -> NodeStatus | str:
     word = found.get("status")
     if not isinstance(word, str):
         return "status: expected a JSON object with a status"
-    return NodeStatus(word[:_MOST_TEXT], _whole(found.get("boot"), _BOOT_LIMIT))
+    return NodeStatus(_printable(word), _whole(found.get("boot"), _BOOT_LIMIT))
 
 
 def read_answer(payload: bytes) -> Answer | str:
@@ -76,24 +81,26 @@ def read_answer(payload: bytes) -> Answer | str:
     if isinstance(found, str):
         return f"answer to resend: {found}"
     request_id, text = found.get("id"), found.get("text")
-    gone = found.get("gone")
+    gone, boots, retry_s = found.get("gone"), found.get("boots"), found.get("retry_s")
     return Answer(
         request_id=request_id if isinstance(request_id, str) else "",
         ok=found.get("ok") is True,
-        text=text[:_MOST_TEXT] if isinstance(text, str) else "it doesn't say why",
-        gone=tuple(_ranges(gone)) if isinstance(gone, list) else (),
+        text=_printable(text) if isinstance(text, str) else "it doesn't say why",
+        gone=tuple(_ranges(gone, 1)) if isinstance(gone, list) else (),
         last=_whole(found.get("last")),
         sent_to=_whole(found.get("last_seq")) or 0,
         more=found.get("more") is True,
         present_boot=_whole(found.get("present_boot"), _BOOT_LIMIT),
+        boots=tuple(_ranges(boots, 0, _BOOT_LIMIT)) if isinstance(boots, list) else None,
+        retry_s=_seconds(retry_s),
     )
 
 
-def _ranges(gone: list[Any]) -> Iterator[tuple[int, int]]:
-    for each in gone:
+def _ranges(ranges: list[Any], least: int, limit: int = 1 << 63) -> Iterator[tuple[int, int]]:
+    for each in ranges:
         if isinstance(each, list) and len(each) >= 2:
-            first, last = _whole(each[0]), _whole(each[1])
-            if first is not None and last is not None and 0 < first <= last:
+            first, last = _whole(each[0], limit), _whole(each[1], limit)
+            if first is not None and last is not None and least <= first <= last:
                 yield first, last
 
 
@@ -105,6 +112,17 @@ def _object(payload: bytes) -> dict[str, Any] | str:
     except (ValueError, RecursionError):
         return "not JSON"
     return found if isinstance(found, dict) else "expected a JSON object"
+
+
+def _seconds(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
+        return None
+    return float(min(value, _MOST_RETRY_S))
+
+
+def _printable(text: str) -> str:
+    """It is shown to people: it mustn't move their cursor, and it must be text that can be written."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_MOST_TEXT])
 
 
 def _whole(value: Any, limit: int = 1 << 63) -> int | None:

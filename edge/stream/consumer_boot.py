@@ -87,6 +87,11 @@ class BootStream:
         if len(self.state.gone) > _MOST_GONE:
             self.state.gone.drop_last()
 
+    def correct(self, last: int) -> None:
+        """The node says that the last entry of all is this one: what nobody has seen behind it was never there."""
+        seen = (self.state.done, self.state.gone.highest, *self.waiting, *self.doubtful)
+        self.state.highest = max(last, *seen)
+
     def missing(self, most: int) -> list[tuple[int, int]]:
         """The first few ranges that haven't come, those near each other as one."""
         ranges: list[tuple[int, int]] = []

@@ -15,9 +15,9 @@ _MOST_BOOT, _MOST_SEQ = (1 << 32) - 1, (1 << 63) - 1  # a database's integer hol
 
 
 def items_of(node: str, payload: bytes) -> Iterator[Received | str]:
-    """The entries of a message in their order; a sentence for what isn't one."""
-    if not 0 < len(payload) <= MOST_PAYLOAD_BYTES:
-        yield f"a message of {len(payload)} bytes; expected 1 to {MOST_PAYLOAD_BYTES}"
+    """The entries of a message in their order; a sentence for what isn't one. An empty message has none."""
+    if len(payload) > MOST_PAYLOAD_BYTES:
+        yield f"a message of {len(payload)} bytes; expected at most {MOST_PAYLOAD_BYTES}"
         return
     begin = 0
     while begin < len(payload):

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from edge.stream.entry import Note
 
 _MOST_BOOT = (1 << 32) - 1
+_MOST_RANGES = 256  # of one note; a node tells 100 in one, and what isn't told is asked for
 Lost = tuple[int, int, int | None]
 """Boot, first and last number; last None: up to the end of that boot."""
 
@@ -47,7 +48,7 @@ def _dropped(note: Note, known_boots: Iterable[int]) -> Iterator[Lost]:
 
 def _damaged(note: Note) -> Iterator[Lost]:
     missing = note.details.get("missing")
-    for each in missing if isinstance(missing, list) else ():
+    for each in missing[:_MOST_RANGES] if isinstance(missing, list) else ():
         if isinstance(each, list) and len(each) >= 3 and all(_is_number(number) for number in each[:3]):
             yield each[0], each[1], each[2]
 

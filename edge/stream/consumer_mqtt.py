@@ -35,6 +35,7 @@ _TURN_S = 0.05
 _SESSION_S = 7 * 86400
 _STABLE_S = 5.0  # a connection that lasted so long makes the next wait the first again
 _MOST_LOGGED = 5
+_MOST_TOPIC = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,10 @@ class MqttConsumer:
     def _take(self, message: Message, now_s: float) -> Delivery:
         levels = message.topic.removeprefix(ROOT + "/").split("/")
         node, tail = "/".join(levels[:2]), "/".join(levels[2:])
+        try:
+            _names(node)
+        except ValueError as error:  # nobody could answer that one, and it mustn't hold up the others
+            return Delivery(problems=[f"a message on {message.topic[:_MOST_TOPIC]!r} is dropped: {error}"])
         if tail == "event":
             return self._consumer.take(node, message.payload, now_s)
         if tail == "status":

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.config.live_schema import UplinkOptions
+from edge.stream.broker_choice import describe_nothing
 from edge.stream.broker_reader import BrokerReader
 from edge.stream.consumer_delivery import Received
 from edge.stream.consumer_items import items_of
@@ -21,6 +22,7 @@ from edge.stream.wire import WireError, decode_items
 from firmware_bridge.errors import DataLostError
 
 _LOOK_S = 0.2
+_STATUS_S = 5.0
 _MOST_REMEMBERED = 20_000
 
 
@@ -99,22 +101,36 @@ def raise_losses(problems: list[str]) -> None:
 
 
 def follow_broker(
-    options: UplinkOptions, names: Names, on_open: Callable[[list[str]], None], on_problem: Callable[[str], None]
+    options: UplinkOptions,
+    names: Names,
+    on_open: Callable[[list[str]], None],
+    on_problem: Callable[[str], None],
+    status_s: float = _STATUS_S,
 ) -> Iterator[Entry]:
     """What a node publishes from now on, each entry once, in the order in which it comes.
 
     A guest at the broker: under a name that the broker makes up, without a session, and nothing is acknowledged.
 
     Args:
-        on_open: called with warnings when it listens. on_problem: with a sentence for what can't be read.
+        on_open: called with warnings when it listens. on_problem: with a sentence for what can't be read, and where
+            nothing at all has come, not even the retained status, after `status_s`.
     Raises UplinkError and CredentialError, also when the connection is lost.
     """
-    reader = BrokerReader(options, "", [names.event])
+    reader = BrokerReader(options, "", [names.status, names.event])
     seen: OrderedDict[tuple[int, int], None] = OrderedDict()
     try:
         on_open(reader.open())
+        silent_at_s: float | None = time.monotonic() + status_s
         while True:
-            for message in reader.receive(_LOOK_S):
+            messages = reader.receive(_LOOK_S)
+            if messages:
+                silent_at_s = None
+            elif silent_at_s is not None and time.monotonic() > silent_at_s:
+                silent_at_s = None
+                on_problem(describe_nothing(options, names))
+            for message in messages:
+                if message.topic != names.event:
+                    continue
                 for got in items_of(names.node, message.payload):
                     if not isinstance(got, Received):
                         on_problem(got)

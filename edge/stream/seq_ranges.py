@@ -35,6 +35,11 @@ class SeqRanges:
         self._firsts[begin:end] = [first]
         self._lasts[begin:end] = [last]
 
+    @property
+    def highest(self) -> int:
+        """The highest number; 0 where there is none."""
+        return self._lasts[-1] if self._lasts else 0
+
     def end_of(self, number: int) -> int | None:
         """The last number of the range that holds this one; None where none does."""
         at = bisect_right(self._firsts, number) - 1

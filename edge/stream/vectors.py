@@ -17,6 +17,8 @@ import cbor2
 
 from edge.stream.entry import EventEntry, Note, Stamp, TimeQuality
 from edge.stream.entry_json import entry_to_object
+from edge.stream.uplink.command_keys import command_text, sign_command
+from edge.stream.uplink.topics import Names
 from edge.stream.wire import decode_items, encode, for_wire
 from edge.stream.wire_keys import BITS, BOARD, BOOT, BOOT_LIMIT, DETAILS, DOUBT, GRAMS, HEAD, REVISION, SEQ, TIME_MS
 from edge.trace.event import Alternative, Event, Evidence, Kind, Status
@@ -63,17 +65,35 @@ _DOUBTFUL = dataclasses.replace(
         faults=("cell rl: stuck",),
     ),
 )
+_KEY = bytes.fromhex("6f1d0c5f2c8e4f0fa1d6a7d0b1f0c3e2")
+_COMMANDS: tuple[tuple[str | None, str, dict[str, Any]], ...] = (
+    (STORE, "resend", {"id": "r-1", "boot": _BOOT - 1, "from_seq": 17, "to_seq": 20}),
+    (None, "rebirth", {"id": 'é棚😀/"1'}),
+)
 _FOREIGN = dataclasses.replace(_PICK, kind=Kind.PUT, slot=None, sku=None, grams=212.0)
 
 
 def vectors() -> dict[str, Any]:
-    """``read``: name, bytes, and the entries they are, as `entry_to_object` says it; ``refused``: name and bytes."""
+    """``read``: name, bytes, and the entries they are, as `entry_to_object` says it; ``refused``: name and bytes;
+    ``signed``: commands, the key, the text whose HMAC is the signature, and the payload."""
     read = {name: {"hex": data.hex(), "json": _objects(data)} for name, data in _messages().items()}
     return {
         "store": STORE,
         "node": NODE,
         "read": [{"name": name} | vector for name, vector in read.items()],
         "refused": [{"name": name, "hex": data.hex()} for name, data in _refused().items()],
+        "signed": [_signed(*each) for each in _COMMANDS],
+    }
+
+
+def _signed(store: str | None, command: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    names = Names(store, NODE)
+    return {
+        "command": command,
+        "topic": names.command(command),
+        "key_hex": _KEY.hex(),
+        "text": command_text(names, command, _BOOT, payload),
+        "payload": sign_command("back-office", _KEY, names, command, _BOOT, payload),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from edge.cli.progress_line import ProgressLine
 from edge.config.demo import demo_node_path
 from edge.config.live_schema import UplinkOptions
 from edge.stream.broker_reader import BrokerReader
@@ -284,6 +286,33 @@ def test_tail_from_the_broker_disturbs_nobody(node: Path, tmp_path: Path) -> Non
         publisher.close()
 
 
+@needs_broker
+def test_who_may_not_read_at_the_broker_hears_it(shelfedge: Command, node: Path, tmp_path: Path) -> None:
+    """With the ACL that we give, a node may write its stream and not read it; silence would say that all is well."""
+    (tmp_path / "secret").touch(mode=0o600)
+    (tmp_path / "secret").write_text("secret")
+    users = {"bay-12": "secret", "backend": "secret"}
+    acl = (ROOT / "edge/stream/mosquitto.acl").read_text()
+    login = ("--password-file", tmp_path / "secret", "--username")
+    with (
+        Broker(tmp_path / "broker", users=users, acl=acl, extra=["log_type subscribe"]) as broker,
+        Tail(node, "--url", broker.url, *login, "bay-12") as silent,
+    ):
+        until_subscribed(broker, "1 shelfedge/1/demo-store/bay-12/event")
+        done = shelfedge("events", "export", node, "--url", broker.url, *login, "bay-12")
+        assert (done.returncode, done.stdout) == (1, "")
+        warned = "nothing comes of node bay-12, not even its status, to us who logged in as bay-12: either the node was"
+        assert warned in done.stderr
+        assert "ACL doesn't let us read shelfedge/1/demo-store/bay-12/#" in done.stderr
+        assert "--username backend --password-file FILE" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert silent.process.stderr is not None
+        said = b""
+        while warned.encode() not in said:
+            said += silent.process.stderr.readline()
+        assert silent.process.poll() is None, "it goes on listening"
+
+
 def until_subscribed(broker: Broker, what: str) -> None:
     ends_s = time.monotonic() + DEADLINE_S
     while what not in broker.log():
@@ -317,3 +346,18 @@ def test_credentials_without_a_broker_mean_nothing(shelfedge: Command, node: Pat
     for command in ("tail", "export"):
         done = shelfedge("events", command, node, "--username", "a")
         assert (done.returncode, "add --broker or --url" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_how_far_an_export_is_shows_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(said, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stderr", said)
+    line = ProgressLine()
+    for _ in range(100):
+        line.show("bay-12: start 3 of 31, 1204 entries" * 20)
+    line.clear()
+    line.clear()
+    assert ("bay-12: start 3 of 31" in said.getvalue(), said.getvalue().endswith("\r\x1b[K")) == (terminal, terminal)
+    assert "\n" not in said.getvalue()
+    assert len(said.getvalue()) < 1000

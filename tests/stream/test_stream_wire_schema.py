@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import subprocess
@@ -14,11 +16,20 @@ import pycddl
 import pytest
 from hypothesis import given
 from stream_wire_entries import EVENT_ENTRIES, NOTES, PICK_ENTRY, SYNCED
+from uplink_bed import BOOT, MemoryOutbox
 
 import edge.stream
 from edge.stream.cbor_reader import read_item
 from edge.stream.entry import EventEntry, Note
 from edge.stream.entry_json import entry_to_object
+from edge.stream.uplink import commands
+from edge.stream.uplink.command_keys import CommandKey, why_refused
+from edge.stream.uplink.commands import MOST_COMMAND_BYTES, MOST_ID_CHARACTERS
+from edge.stream.uplink.log import ThrottledLog
+from edge.stream.uplink.patience import Pace
+from edge.stream.uplink.resends import MOST_AT_ONCE, Resends
+from edge.stream.uplink.sender import Sender, WireForm
+from edge.stream.uplink.topics import Names
 from edge.stream.vectors import vectors
 from edge.stream.wire import WireError, decode_items, encode, for_wire
 
@@ -129,3 +140,43 @@ def test_the_page_for_back_ends_quotes_the_examples() -> None:
     for word in ("dropped", "damaged", "clock", "planogram", "started", "resend", "ack", "historical", "events.cddl"):
         assert word in page
     assert page.count("\n") < 220
+
+
+@pytest.mark.parametrize("vector", _PUBLISHED["signed"], ids=lambda vector: vector["command"])
+def test_published_signatures_are_an_hmac_of_the_text_beside_them(vector: dict[str, Any]) -> None:
+    """As somebody reads the page who has none of our code."""
+    payload, text = vector["payload"], vector["text"]
+    right = hmac.new(bytes.fromhex(vector["key_hex"]), text.encode("ascii"), hashlib.sha256).hexdigest()
+    assert payload["signature"] == right
+    said = json.loads(text)
+    rest = {key: payload[key] for key in payload if key not in ("id", "key_id", "signed_boot", "signature")}
+    assert said[1:] == [
+        *vector["topic"].split("/")[2:4],
+        vector["command"],
+        payload["signed_boot"],
+        payload["id"],
+        rest,
+    ]
+    names = Names(None if said[1] == "-" else said[1], said[2])
+    key = CommandKey(bytes.fromhex(vector["key_hex"]), frozenset([vector["command"]]))
+    assert why_refused({payload["key_id"]: key}, names, vector["command"], payload["signed_boot"], payload) is None
+
+
+def test_the_page_quotes_a_signed_command() -> None:
+    page = (_FOLDER / "EVENTS.md").read_text(encoding="utf-8")
+    signed = _PUBLISHED["signed"][0]
+    for quoted in (signed["text"], signed["key_hex"], signed["payload"]["signature"]):
+        assert quoted in page
+
+
+def test_the_page_tells_every_field_of_an_answer_and_every_limit() -> None:
+    page = (_FOLDER / "EVENTS.md").read_text(encoding="utf-8")
+    outbox = MemoryOutbox()
+    outbox.add(1)
+    sender = Sender(outbox, WireForm(BOOT, False, 10.0), False, Pace(), ThrottledLog())
+    for field in (*Resends(outbox, sender, BOOT).ask({"from_seq": 1}), "retry_s"):
+        assert f"`{field}`" in page
+    assert f"at most {MOST_COMMAND_BYTES} bytes" in page
+    assert f"1 to {MOST_ID_CHARACTERS} printable" in page
+    assert f"{commands._BURST} commands at once and then {commands._PER_S:g} a second" in page
+    assert f"{MOST_AT_ONCE:,} for one command" in page

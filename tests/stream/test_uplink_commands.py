@@ -16,7 +16,8 @@ from uplink_bed import BOOT, NAMES, MemoryOutbox, secret
 from edge.config.live_schema import CommandOptions
 from edge.stream.outbox.records import Row
 from edge.stream.uplink.command_keys import load_command_keys, sign_command
-from edge.stream.uplink.commands import Commands
+from edge.stream.uplink.command_memory import CommandMemory
+from edge.stream.uplink.commands import CommandRefused, Commands
 from edge.stream.uplink.errors import CredentialError
 from edge.stream.uplink.log import ThrottledLog
 from edge.stream.uplink.patience import Pace
@@ -30,10 +31,12 @@ KEY = bytes(range(16))
 class Bench:
     """Commands with handlers that count; time passes so that no rate limit is met."""
 
-    def __init__(self, options: CommandOptions) -> None:
+    def __init__(self, options: CommandOptions, memory: CommandMemory | None = None, boot: int = BOOT) -> None:
         self.done: list[Mapping[str, Any]] = []
         handlers = dict.fromkeys(("resend", "rebirth", "report"), self._do)
-        self.commands = Commands(options, NAMES, BOOT, handlers, ThrottledLog())
+        self.commands = Commands(
+            options, NAMES, boot, handlers, ThrottledLog(), CommandMemory() if memory is None else memory
+        )
         self.now_s = 0.0
 
     def _do(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,10 +80,11 @@ def test_a_repeated_id_is_answered_again_but_not_done_again() -> None:
 
 def test_the_memory_of_ids_is_bounded() -> None:
     """P4."""
-    bench = Bench(CommandOptions())
+    memory = CommandMemory()
+    bench = Bench(CommandOptions(), memory)
     for number in range(1000):
         bench.give("rebirth", {"id": str(number)})
-    assert len(bench.commands._answers) <= 256
+    assert memory.answers_kept <= 256
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_what_is_malformed_gets_an_answer_that_says_so(payload: bytes) -> None:
 
 @given(payload=st.binary(max_size=200), name=st.text(max_size=40))
 def test_no_bytes_whatever_raise(payload: bytes, name: str) -> None:
-    commands = Commands(CommandOptions(), NAMES, BOOT, {}, ThrottledLog())
+    commands = Commands(CommandOptions(), NAMES, BOOT, {}, ThrottledLog(), CommandMemory())
     answer = commands.take(name, payload, 0.0)
     assert answer is None or json.loads(answer)["ok"] is False
 
@@ -120,6 +124,61 @@ def test_a_flood_is_dropped() -> None:
     answers = [bench.commands.take("rebirth", json.dumps({"id": str(n)}).encode(), 1.0) for n in range(1000)]
     assert 0 < sum(answer is not None for answer in answers) <= 25
     assert bench.commands.take("rebirth", b'{"id":"later"}', 10.0) is not None
+
+
+def test_of_a_flood_one_a_second_hears_that_it_is_too_fast() -> None:
+    """So that who asks honestly knows to ask later, and with a new id."""
+    bench = Bench(CommandOptions())
+    told = []
+    for number in range(100):
+        answer = bench.commands.take("rebirth", json.dumps({"id": str(number)}).encode(), 1.0 + number * 0.01)
+        found = json.loads(answer) if answer is not None else {"ok": True}
+        if not found["ok"]:
+            told.append(found)
+    assert [(each["id"], each["retry_s"]) for each in told] == [("20", 1.0)]
+    assert "at most 2 a second" in told[0]["text"]
+    assert bench.commands.take("rebirth", b"not JSON", 2.01) is not None
+
+
+def test_a_flood_of_rubbish_isnt_even_read() -> None:
+    """P3, P4."""
+    bench = Bench(CommandOptions())
+    for number in range(20):
+        bench.commands.take("rebirth", json.dumps({"id": str(number)}).encode(), 1.0)
+    assert bench.commands.take("rebirth", b"{", 1.0) is None
+    assert bench.commands.take("rebirth", b'{"id": "a"}', 1.0) is None
+
+
+def test_a_signed_command_isnt_done_again_by_an_uplink_that_was_started_again(tmp_path: Path) -> None:
+    """P11: the node hands all uplinks of a boot the same memory."""
+    path = secret(tmp_path / "keys", f"back-office:{KEY.hex()}\n")
+    memory = CommandMemory()
+    options = CommandOptions(resend="key", rebirth="key", report="off", key_file=path)
+    first, second = Bench(options, memory), Bench(options, memory)
+    recorded = sign_command("back-office", KEY, NAMES, "rebirth", BOOT, {"id": "s1"})
+    answer = first.give("rebirth", recorded)
+    assert second.give("rebirth", recorded) == answer
+    for number in range(300):
+        first.give("rebirth", sign_command("back-office", KEY, NAMES, "rebirth", BOOT, {"id": str(number)}))
+    assert "done before" in second.give("rebirth", recorded)["text"]
+    assert second.done == []
+    later = Bench(options, memory, BOOT + 1)  # an outbox may go on as another boot while the node runs
+    assert not later.give("rebirth", recorded)["ok"]
+    assert later.give("rebirth", sign_command("back-office", KEY, NAMES, "rebirth", BOOT + 1, {"id": "s1"}))["ok"]
+    assert len(later.done) == 1
+
+
+def test_a_signed_command_that_couldnt_be_done_isnt_called_done_when_repeated(tmp_path: Path) -> None:
+    def busy(_arguments: Mapping[str, Any]) -> dict[str, Any]:
+        raise CommandRefused("too much is being sent already", 5.0)
+
+    path = secret(tmp_path / "keys", f"back-office:{KEY.hex()}\n")
+    options = CommandOptions(resend="key", key_file=path)
+    commands = Commands(options, NAMES, BOOT, {"resend": busy}, ThrottledLog(), CommandMemory())
+    payload = json.dumps(sign_command("back-office", KEY, NAMES, "resend", BOOT, {"id": "s1", "from_seq": 1})).encode()
+    answers = [json.loads(commands.take("resend", payload, 1.0) or b"") for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert (answers[0]["ok"], answers[0]["retry_s"]) == (False, 5.0)
 
 
 def test_refusals_dont_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -277,6 +336,19 @@ def test_resend_of_what_comes_later_isnt_gone_but_of_an_earlier_boot_it_is() -> 
     assert (unknown["gone"], unknown["count"], unknown["last"]) == ([[8, 20]], 0, 7)
     open_end = resends.ask({"from_seq": 8, "boot": 7})
     assert (open_end["gone"], open_end["count"], open_end["last"], open_end["present_boot"]) == ([], 0, 7, BOOT)
+
+
+def test_a_resend_tells_which_boots_there_are() -> None:
+    """Also those from before a loss of memory, which nobody finds by counting; few ranges, however many boots."""
+    outbox = MemoryOutbox()
+    for boot in (4_000_000_000, 4_000_000_001, *range(BOOT - 30, BOOT - 2)):
+        outbox.add(1, boot=boot)
+    answer = a_resends(outbox).ask({"from_seq": (1 << 63) - 1})
+    assert answer["boots"] == [[4_000_000_000, 4_000_000_001], [BOOT - 30, BOOT - 3], [BOOT, BOOT]]
+    assert (answer["count"], answer["gone"], answer["last"]) == (0, [], (1 << 63) - 2), "and it sends nothing"
+    for boot in range(0, 1000, 2):
+        outbox.add(1, boot=10_000 + boot)
+    assert len(a_resends(outbox).ask({"from_seq": 1})["boots"]) == 100
 
 
 def test_a_resend_of_everything_comes_in_portions() -> None:

@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from uplink_bed import BOOT, NAMES, Listener, MemoryOutbox, secret, start_uplink, until
 
 from edge.stream.uplink.command_keys import sign_command
+from edge.stream.uplink.command_memory import CommandMemory
 from edge.stream.uplink.uplink import Uplink
 from hil.broker import Broker, BrokerTls
 from hil.certificates import Authority
@@ -146,7 +147,8 @@ def test_a_command_with_a_key_is_refused_to_whoever_has_only_the_broker(
     keys = secret(tmp_path / "keys", f"back-office:{key.hex()}\n")
     commands = {"rebirth": "key", "resend": "key", "report": "off", "key_file": keys}
     with Listener(guarded, user=BACKEND) as backend:
-        uplink = start_uplink(outbox, guarded, username="bay-12", password_file=password, commands=commands)
+        memory, login = CommandMemory(), {"username": "bay-12", "password_file": password}
+        uplink = start_uplink(outbox, guarded, commands=commands, memory=memory, **login)
         until(lambda: outbox.waiting() == 0, "the events")
 
         def ask(name: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +166,12 @@ def test_a_command_with_a_key_is_refused_to_whoever_has_only_the_broker(
         assert ask("rebirth", signed)["ok"]  # recorded and played again: answered, but
         assert len(backend.on(NAMES.status)) == 2
         assert not ask("report", sign_command("back-office", key, NAMES, "report", BOOT, {"id": "3"}))["ok"]
+        uplink.stop()
+        uplink = start_uplink(outbox, guarded, commands=commands, memory=memory, **login)  # again, in the same boot
+        until(lambda: len(backend.on(NAMES.status)) == 4, "stopped and online")
+        until(lambda: uplink.state()["state"] == "connected", "the node at the broker")
+        assert ask("rebirth", signed)["ok"]
+        assert len(backend.on(NAMES.status)) == 4
         uplink.stop()
 
 

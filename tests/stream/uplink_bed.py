@@ -17,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge.config.live_schema import UplinkOptions
 from edge.stream.entry import EventEntry, Stamp, TimeQuality
 from edge.stream.outbox.records import OutboxCounts, Position, Row
+from edge.stream.uplink.command_memory import CommandMemory
 from edge.stream.uplink.patience import Pace
 from edge.stream.uplink.topics import Names
 from edge.stream.uplink.uplink import Uplink
@@ -99,6 +100,10 @@ class MemoryOutbox:
     def first_kept(self, boot: int) -> int | None:
         return next((row.seq for row in self.kept if row.boot == boot), None)
 
+    def boots(self) -> list[int]:
+        with self._lock:
+            return list(dict.fromkeys([row.boot for row in self.kept] + [self.boot]))
+
     def last_seq(self, boot: int) -> int:
         with self._lock:
             return max((row.seq for row in self.kept if row.boot == boot), default=0)
@@ -166,11 +171,11 @@ def options(broker: Broker | str, **more: Any) -> UplinkOptions:
 
 def start_uplink(
     outbox: Any, broker: Broker | str, names: Names = NAMES, pace: Pace = FAST, boot: int = BOOT,
-    report: Callable[[], Mapping[str, Any]] = lambda: {"well": True}, **more: Any,
+    report: Callable[[], Mapping[str, Any]] = lambda: {"well": True}, memory: CommandMemory | None = None, **more: Any,
 ) -> Uplink:  # fmt: skip
     """An uplink that runs; end it with `stop`."""
     birth = {"version": "0.0", "started": "2026-11-21T18:00:00Z", "boards": {"shelf-1": "simulated"}}
-    uplink = Uplink(options(broker, **more), names, boot, outbox, lambda: birth, report, pace=pace)
+    uplink = Uplink(options(broker, **more), names, boot, outbox, lambda: birth, report, pace=pace, memory=memory)
     uplink.start()
     return uplink
 

@@ -75,10 +75,15 @@ def load_command_keys(path: Path) -> tuple[dict[str, CommandKey], tuple[str, ...
 
 def signature(key: bytes, names: Names, command: str, signed_boot: int, payload: Mapping[str, Any]) -> str:
     """The signature as hex. `payload` has at least the id; its signing fields are left out of what is signed."""
+    text = command_text(names, command, signed_boot, payload)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def command_text(names: Names, command: str, signed_boot: int, payload: Mapping[str, Any]) -> str:
+    """What is signed."""
     arguments = {name: value for name, value in payload.items() if name != "id" and name not in SIGNING_FIELDS}
     said = ["shelfedge-command-1", names.store_level, names.node, command, signed_boot, payload["id"], arguments]
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def sign_command(

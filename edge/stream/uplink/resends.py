@@ -14,6 +14,8 @@ from edge.stream.uplink.source import Source
 MOST_JOBS = 64
 MOST_AT_ONCE = 10_000  # entries per command; whoever needs more asks again from there on
 _MOST_GONE = 100  # ranges in an answer
+_MOST_BOOT_RANGES = 100  # the newest, where there are more
+_BUSY_S = 5.0
 _PAGE = 500
 _MOST_BOOT = (1 << 32) - 1
 _MOST_SEQ = (1 << 64) - 1
@@ -35,14 +37,15 @@ class Resends:
         The answer tells `boot`, `count` (entries that come now), `first_seq` and `last_seq` (what is between comes, but
         for what is `gone`), `gone` ([[first, last] ...]: was asked for and isn't kept any more), `present_boot`, and
         `last`, the last entry of the boot; where the node doesn't know the boot, the one before `from_seq`. Where
-        `more` is true, ask again from `last_seq` + 1.
+        `more` is true, ask again from `last_seq` + 1. `boots` has the boots of which anything is kept, the oldest
+        first, as ranges [[first, last] ...].
         """
         arguments = {name: value for name, value in arguments.items() if value is not None}
         boot = whole(arguments, "boot", 0, _MOST_BOOT, self._present_boot)
         from_seq = whole(arguments, "from_seq", 1, _MOST_KEPT_SEQ)
         to_seq = whole(arguments, "to_seq", from_seq, _MOST_SEQ, _MOST_SEQ)
         if len(self._jobs) >= MOST_JOBS:
-            raise CommandRefused("too much is being sent again already; expected this later")
+            raise CommandRefused("too much is being sent again already; expected this later", _BUSY_S)
         found = self._look(boot, from_seq, to_seq)
         answer: Answer = {
             "text": f"{found.count} entries of boot {boot} come" if found.count else "nothing of it is kept",
@@ -56,7 +59,7 @@ class Resends:
             self._jobs.append((boot, from_seq, found.next_seq - 1))
             answer |= {"first_seq": found.first_seq, "last_seq": found.next_seq - 1}
         last = self._source.last_seq(boot)
-        return {**answer, "last": last or from_seq - 1}
+        return {**answer, "last": last or from_seq - 1, "boots": self._boot_ranges()}
 
     def next(self, most_bytes: int) -> Message | None:
         """The next message of them; None where there is nothing."""
@@ -79,6 +82,16 @@ class Resends:
     def clear(self) -> None:
         """The connection is gone: whoever still misses something asks again."""
         self._jobs.clear()
+
+    def _boot_ranges(self) -> list[list[int]]:
+        """Boots count up by one, but for a node that lost its memory: so there are few ranges."""
+        ranges: list[list[int]] = []
+        for boot in self._source.boots():
+            if ranges and boot == ranges[-1][1] + 1:
+                ranges[-1][1] = boot
+            else:
+                ranges.append([boot, boot])
+        return ranges[-_MOST_BOOT_RANGES:]
 
     def _look(self, boot: int, from_seq: int, to_seq: int) -> _Found:
         found = _Found(from_seq)

@@ -26,5 +26,8 @@ class Source(Protocol):
     def first_kept(self, boot: int) -> int | None:
         """The first entry that is kept of a boot."""
 
+    def boots(self) -> Sequence[int]:
+        """The boots of which there are entries, oldest first, and the present one."""
+
     def last_seq(self, boot: int) -> int:
         """The last entry of a boot; 0 where it isn't known."""

@@ -6,9 +6,7 @@ connection is lost is sent again over the next.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +15,7 @@ from typing import Any
 from edge.config.live_schema import UplinkOptions
 from edge.stream.entry import Stamp
 from edge.stream.outbox.errors import OutboxUnavailableError
+from edge.stream.uplink.command_memory import CommandMemory
 from edge.stream.uplink.commands import Answer, Commands
 from edge.stream.uplink.connection import Connection
 from edge.stream.uplink.credentials import load_login
@@ -30,6 +29,7 @@ from edge.stream.uplink.session import Session
 from edge.stream.uplink.source import Source
 from edge.stream.uplink.status import OFFLINE, ONLINE, STOPPED, status_payload, to_json
 from edge.stream.uplink.topics import Names
+from edge.stream.uplink.wake import Wake
 
 _TICK_S = 1.0  # keep alive and the like are looked after at least so often
 
@@ -47,6 +47,7 @@ class Uplink:
         birth: what else the status tells (version, started, boards), asked at each connection, by that thread.
         report: the node's health now, for the command `report`; by that thread too.
         stamp_of: a better wall time for an entry of that boot, given its full form, where the clock was set since.
+        memory: which commands were done; one for all uplinks of a node, as long as it runs.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Uplink:
         stamp_of: Callable[[int, bytes], Stamp | None] = lambda _boot, _full: None,
         wall_ns: Callable[[], int] = time.time_ns,
         pace: Pace | None = None,
+        memory: CommandMemory | None = None,
     ) -> None:
         self._options = options
         self._names = names
@@ -73,8 +75,9 @@ class Uplink:
         form = WireForm(boot, options.evidence == "always", self._pace.late_s, stamp_of, wall_ns)
         self._sender = Sender(source, form, options.acknowledged, self._pace, self._log)
         self._resends = Resends(source, self._sender, boot)
+        memory = CommandMemory() if memory is None else memory
         handlers = {"resend": self._resends.ask, "rebirth": self._rebirth, "report": self._report_now}
-        self._commands = Commands(options.commands, names, boot, handlers, self._log)
+        self._commands = Commands(options.commands, names, boot, handlers, self._log, memory)
         self._back_off = BackOff(self._pace.retry_first_s, self._pace.retry_most_s)
         self._stopping = threading.Event()
         self._health: Mapping[str, Any] | None = None
@@ -82,9 +85,7 @@ class Uplink:
         self._state: dict[str, Any] = {}
         self._connects = 0
         self._stop_by_s = 0.0
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._wake = Wake()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
         self._set_state("stopped", None)
 
@@ -104,8 +105,7 @@ class Uplink:
 
     def poke(self) -> None:
         """Something was committed."""
-        with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake already; closed: it has ended
-            os.write(self._wake_write, b"x")
+        self._wake.call()
 
     def publish_health(self, report: Mapping[str, Any]) -> None:
         """Say how the node is, now or at the next connection. Only the latest is kept."""
@@ -130,10 +130,8 @@ class Uplink:
         self.poke()
         if self._thread.is_alive():
             self._thread.join(timeout_s + 1.0)
-        if not self._thread.is_alive() and self._wake_write >= 0:
-            os.close(self._wake_write)
-            os.close(self._wake_read)
-            self._wake_write = self._wake_read = -1
+        if not self._thread.is_alive():
+            self._wake.close()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -159,7 +157,7 @@ class Uplink:
         for warning in login.warnings:
             self._log.say(warning, logging.WARNING, warning)
         will = (self._names.status, status_payload(OFFLINE, self._names, self._boot))
-        connection = Connection(self._options, self.client_id, login, will, self._pace, self._wake_read)
+        connection = Connection(self._options, self.client_id, login, will, self._pace, self._wake.fd)
         politely = False
         try:
             connection.open()
@@ -230,8 +228,7 @@ class Uplink:
 
     def _wait(self, connection: Connection, timeout_s: float) -> None:
         if connection.wait(timeout_s):
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._wake_read, 65536)
+            self._wake.heard()
 
     def _say_status(self, session: Session) -> None:
         counts = self._source.counts()
