@@ -163,6 +163,15 @@ class ControlServer:
         """Whether somebody is at the door."""
         return self._thread is not None and self._thread.is_alive()
 
+    def renew(self) -> None:
+        """Make the socket anew where it was removed or replaced. To be called now and then. Raises as `start`."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if self.path.lstat().st_ino == self._inode:
+                return
+        _log.warning("%s was removed; made anew", self.path)
+        self.stop()
+        self.start()
+
     def stop(self, timeout_s: float = 2.0) -> None:
         """Close the door and hang up on everybody. Calling it twice does no harm."""
         self._stopping.set()

@@ -27,27 +27,56 @@ class StateLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._folder = folder
         self._pid_path = folder / _PID_FILE
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise NodeRunsError(
-                f"this node runs already{self._whose()}, with its state in {folder}; stop that one first, or give the "
-                f"other node file a node id or a state folder of its own"
-            ) from None
-        except OSError:
-            os.close(self._file)
-            raise
-        with contextlib.suppress(OSError):
-            self._pid_path.write_text(f"{os.getpid()}\n")
+        self._file = self._taken()
+
+    def renew(self) -> bool:
+        """Take it anew where the folder was removed or replaced; whether that was so. To be called now and then.
+
+        Raises:
+            NodeRunsError: another process was quicker. It isn't held any more. OSError: the folder can't be made.
+        """
+        if self._is_there():
+            return False
+        self._folder.mkdir(parents=True, exist_ok=True)
+        fresh = self._taken()
+        os.close(self._file)
+        self._file = fresh
+        return True
 
     def release(self) -> None:
         """Let another process run the node."""
-        with contextlib.suppress(OSError):
-            self._pid_path.unlink()
+        if self._is_there():
+            with contextlib.suppress(OSError):
+                self._pid_path.unlink()
         os.close(self._file)
+
+    def _taken(self) -> int:
+        file = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise NodeRunsError(
+                f"this node runs already{self._whose()}, with its state in {self._folder}; stop that one first, or "
+                f"give the other node file a node id or a state folder of its own"
+            ) from None
+        except OSError:
+            os.close(file)
+            raise
+        with contextlib.suppress(OSError):
+            self._pid_path.write_text(f"{os.getpid()}\n")
+        return file
+
+    def _is_there(self) -> bool:
+        """Whether what is held is still the folder at the path."""
+        ours = os.fstat(self._file)
+        try:
+            there = self._folder.stat()
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError | NotADirectoryError)  # a disk that fails has it still
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def _whose(self) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -356,3 +357,16 @@ def test_a_stream_without_end_ends_when_the_node_stops(tmp_path: Path) -> None:
     for _ in answers:
         pass
     assert not server.alive
+
+
+def test_a_socket_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    """Somebody clears the state folder up under a running node: it can be asked all the same."""
+    server = ControlServer(tmp_path / "state", {"who": lambda request: {"node": "n"}})
+    server.start()
+    server.renew()
+    for _ in range(2):
+        shutil.rmtree(tmp_path / "state")
+        server.renew()
+        assert ask(tmp_path / "state", {"do": "who"}) == {"node": "n"}
+    server.stop()
+    assert not server.path.exists()

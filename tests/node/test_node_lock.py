@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -55,3 +56,35 @@ def test_a_pid_file_that_cant_be_written_is_nothing(tmp_path):
     with pytest.raises(NodeRunsError, match="runs already, with its state"):
         StateLock(tmp_path)
     lock.release()
+
+
+def test_it_is_taken_anew_where_the_folder_was_removed(tmp_path):
+    """P1: two nodes don't share a folder because somebody cleared it up."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    lock = StateLock(folder)
+    assert not lock.renew()
+    shutil.rmtree(folder)
+    assert lock.renew()
+    assert not lock.renew()
+    with pytest.raises(NodeRunsError, match=f"process {os.getpid()}"):
+        StateLock(folder)
+    lock.release()
+    assert not (folder / "node.pid").exists()
+    StateLock(folder).release()
+
+
+def test_who_was_quicker_keeps_it(tmp_path):
+    """P1: the first is told whose it is now, and leaves the other's things alone when it ends."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    lock = StateLock(folder)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    other = StateLock(folder)
+    with pytest.raises(NodeRunsError):
+        lock.renew()
+    lock.release()
+    assert (folder / "node.pid").exists()
+    assert not other.renew()
+    other.release()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from edge.stream.outbox.errors import OutboxUnavailableError
 from edge.stream.outbox.records import Body, OutboxLimits, Row
+from edge.stream.outbox.row_check import row_crc
 from edge.stream.outbox.store import OutboxStore
 from edge.stream.wire import decode_items
 
-__all__ = ["OutboxStore", "OutboxUnavailableError"]
+__all__ = ["OutboxStore", "OutboxUnavailableError", "row_crc"]
 
 NOW_NS = 1_770_000_000 * 10**9
 LIMITS = OutboxLimits(size_bytes=4e6)

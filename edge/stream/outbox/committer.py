@@ -116,6 +116,8 @@ class Committer:
                 self._step()
             except Exception as error:  # noqa: BLE001  whatever the disk, SQLite or an encoder comes up with: go on
                 self._trouble(error)
+                if self._stopping and self.store is not None:
+                    self.store.spend_reserve()
                 self._pause(wait_s)
                 wait_s = min(2.0 * wait_s, _MOST_WAIT_S)
             else:
@@ -125,6 +127,10 @@ class Committer:
                     self._problem = None
         if self.store is not None:
             self._tell_overflow(self.store)
+            with self._changed:
+                left = len(self._waiting)
+            if left:
+                self.store.count_dropped(left, QUEUE)  # told by the next start, where not even that can be committed
             self.store.close()
 
     def _may_end(self) -> bool:
@@ -162,6 +168,7 @@ class Committer:
             self._smaller_or_drop(store, group, REFUSED)
             return
         except OutboxUnavailableError:
+            self._at_once = max(1, len(group) // 2)  # a disk that is nearly full may take less
             raise
         except Exception:
             # An entry that can't be encoded must not stand in the way of all others for ever.

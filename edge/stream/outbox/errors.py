@@ -17,6 +17,7 @@ _DAMAGE = {
     sqlite3.SQLITE_FORMAT,
     sqlite3.SQLITE_RANGE,
 }
+_NO_ROOM_FOR_INDEX = sqlite3.SQLITE_IOERR_SHMSIZE
 _READ_FAILS = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
 
@@ -52,9 +53,24 @@ def is_damage(error: Exception) -> bool:
     return code in _READ_FAILS or code & 0xFF in _DAMAGE
 
 
+def is_full(error: Exception) -> bool:
+    """Whether there is no room on the disk."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and (code == _NO_ROOM_FOR_INDEX or code & 0xFF == sqlite3.SQLITE_FULL)
+
+
+def is_other_than_known(error: Exception) -> bool:
+    """Whether the file, whole as it may be, isn't in the state in which it was left: an entry is there already."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CONSTRAINT
+
+
 def unavailable(path: object, error: Exception) -> OutboxUnavailableError:
     """The sentence for a technician."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = sqlite3.SQLITE_FULL if is_full(error) else getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if is_damage(error):
+        return OutboxUnavailableError(
+            f"{path}: isn't as it was left, and can't be mended at once ({error}); it is tried again"
+        )
     remedy = {
         sqlite3.SQLITE_FULL: "the disk is full; make room on it, or give outbox.size in the node file less",
         sqlite3.SQLITE_READONLY: "it can't be written to; expected a disk that isn't mounted read-only and a file that "

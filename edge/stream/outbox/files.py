@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
+import logging
 import sqlite3
 from pathlib import Path
 
 from edge.stream.outbox.errors import FILE_ERRORS, OutboxDamagedError, OutboxUnavailableError, unavailable
+from edge.stream.outbox.lock_file import OutboxLock, lock_path
+from edge.stream.outbox.place import Place
 from edge.stream.outbox.records import Opening
-from edge.stream.outbox.reports import Report
+from edge.stream.outbox.replacing import finish_replacing
 from edge.stream.outbox.salvage import salvage
 from edge.stream.outbox.schema import connect, connect_reading
 from edge.stream.outbox.state import OutboxState, read_state
+from edge.stream.outbox.verify import check_rows
 
 _SHORTEN_MS = 50
+_LOG = logging.getLogger("shelfedge.outbox")
 
 
 class Files:
     """Held from when it is made until `close`.
 
     Attributes:
-        path: the database. writer, reader: the connections to it.
+        path: the database. writer, reader: the connections to it. lock: keeps other processes out.
         opening: what was found. saved: the state as the file has it.
         state: the state with the new boot in it, which is to be committed first.
-        remembered_wall_ms: the latest wall time in the file.
+        remembered_wall_ms: the latest wall time in the file. connected: whether the connections are open.
     """
 
     writer: sqlite3.Connection
@@ -38,13 +41,18 @@ class Files:
         self.path = path
         self.page_bytes = page_bytes
         self.opening = Opening()
-        self._wal_path = str(_beside(path, "-wal"))
-        self._place: tuple[int, int] | None = None
-        self._connected = False
-        self._lock = _locked(path)
+        self._place = Place(path)
+        self.connected = False
+        self.lock = OutboxLock(lock_path(path))
 
     def connect(self) -> None:
-        """Open both connections. Raises sqlite3.Error, OutboxDamagedError."""
+        """Open both connections, unless they are. Raises sqlite3.Error, OutboxDamagedError, OutboxUnavailableError."""
+        if self.connected:
+            return
+        try:
+            finish_replacing(self.path)
+        except OSError as error:
+            raise unavailable(self.path, error) from None
         self.writer = connect(self.path, self.page_bytes)
         try:
             self.page_bytes = int(self.writer.execute("PRAGMA page_size").fetchone()[0])
@@ -52,13 +60,14 @@ class Files:
         except BaseException:
             self.writer.close()
             raise
-        self._connected, self._place = True, None
+        self.connected = True
 
     def disconnect(self) -> None:
         """Close both. Never raises."""
-        if not self._connected:
+        self._place.close()
+        if not self.connected:
             return
-        self._connected = False
+        self.connected = False
         for connection in (self.reader, self.writer):
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -66,8 +75,7 @@ class Files:
     def close(self) -> None:
         """Close the connections and give the lock back. The log goes into the database, and goes."""
         self.disconnect()
-        with contextlib.suppress(OSError):
-            os.close(self._lock)
+        self.lock.close()
 
     def roll_back(self) -> None:
         """End a transaction that failed."""
@@ -75,34 +83,36 @@ class Files:
             if self.writer.in_transaction:
                 self.writer.execute("ROLLBACK")
 
-    def check_connected(self) -> None:
-        """Connect again where mending had to leave it unconnected. Raises OutboxUnavailableError."""
-        if self._connected:
-            return
-        try:
-            self.connect()
-        except FILE_ERRORS as error:
-            raise unavailable(self.path, error) from None
+    def check_place(self, *, thoroughly: bool) -> None:
+        """Raises OutboxDamagedError where the files have been removed or replaced while they were open.
 
-    def check_place(self) -> None:
-        """Raises OutboxDamagedError where the files have been removed or replaced while they were open."""
-        place = (_inode(str(self.path)), _inode(self._wal_path))
-        if 0 not in place and self._place is None:
-            self._place = place
-        if self._place is not None and place != self._place:
-            raise OutboxDamagedError("its file was removed or replaced while the node ran")
+        The lock is taken anew where it was removed; OutboxUnavailableError where another process was quicker.
+        ``thoroughly``: also where they were moved.
+        """
+        if thoroughly or self.lock.is_removed():
+            self.lock.renew()
+        trouble = self._place.trouble() or (self._place.moved() if thoroughly else None)
+        if trouble is not None:
+            raise OutboxDamagedError(trouble)
 
     def log_bytes(self) -> int:
         """Size of the write-ahead log."""
+        return self._place.log_bytes()
+
+    def database_bytes(self) -> int:
+        """Size of the database."""
         with contextlib.suppress(OSError):
-            return os.stat(self._wal_path).st_size  # noqa: PTH116  at each commit
+            return self.path.stat().st_size
         return 0
 
-    def shorten_log(self) -> None:
-        """Put the log into the database and cut it, unless somebody reads an old state of it."""
+    def shorten_log(self, how: str = "TRUNCATE") -> None:
+        """Put the log into the database and cut it, unless somebody reads an old state of it.
+
+        ``how``: RESTART leaves its size as it is, to be written over.
+        """
         with contextlib.suppress(sqlite3.Error):
             self.writer.execute(f"PRAGMA busy_timeout={_SHORTEN_MS}")
-            self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.writer.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         with contextlib.suppress(sqlite3.Error):
             self.writer.execute("PRAGMA busy_timeout=5000")
 
@@ -114,6 +124,7 @@ class Files:
         Returns: the state of the new file. Raises OutboxUnavailableError where the disk doesn't allow it.
         """
         self.disconnect()
+        self.lock.renew()
         try:
             found = salvage(self.path, known, self.page_bytes)
             self.connect()
@@ -122,52 +133,27 @@ class Files:
             if isinstance(error, OutboxUnavailableError):
                 raise
             raise unavailable(self.path, error) from None
-        self._note(why, found.report, found.set_aside)
+        report = found.report
+        where = f"the damaged file is {report.file} now" if found.set_aside else "there was no file to set aside"
+        self.opening.rows_kept += report.rows_kept
+        self.opening.rows_lost += report.rows_lost
+        self.note(
+            f"{self.path}: damaged ({why}); {report.rows_kept} entries were carried over, "
+            f"{report.rows_lost} are known to be lost; {where}",
+            found.set_aside,
+            report.missing,
+        )
         return state
 
-    def _note(self, why: str, report: Report, set_aside: list[str]) -> None:
-        opening = self.opening
-        opening.problems.append(
-            f"{self.path}: damaged ({why}); {report.rows_kept} entries were carried over, "
-            f"{report.rows_lost} are known to be lost; the damaged file is {report.file} now"
-        )
-        opening.set_aside += set_aside
-        opening.rows_kept += report.rows_kept
-        opening.rows_lost += report.rows_lost
-        opening.missing += report.missing
+    def reopen(self) -> OutboxState:
+        """Connect anew to a file that isn't as it was left; its state. Raises as `connect`, and if it is damaged."""
+        self.disconnect()
+        self.connect()
+        state = read_state(self.writer)
+        check_rows(self.writer, state, self.path)
+        return state
 
-
-def _locked(path: Path) -> int:
-    """A lock of this process on the outbox; the system gives it back however the process ends."""
-    lock_path = _beside(path, ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if lock_path.is_dir():
-            raise OutboxUnavailableError(f"{lock_path}: is a folder; remove it, the outbox needs a file there")
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-    except OutboxUnavailableError:
-        raise
-    except OSError as error:
-        raise OutboxUnavailableError(
-            f"{path}: can't be made or written here ({error.strerror}); expected a folder on a disk with room that the "
-            "user the node runs as may write to"
-        ) from None
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise OutboxUnavailableError(
-            f"{path}: another process writes to it; stop the other node, or give this one another state folder"
-        ) from None
-    return lock
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _inode(path: str) -> int:
-    try:
-        return os.stat(path).st_ino  # noqa: PTH116  at each commit
-    except OSError:
-        return 0
+    def note(self, problem: str, set_aside: list[str], missing: tuple[tuple[int, int, int], ...]) -> None:
+        """Say what was found, in the log and in `opening`."""
+        _LOG.warning("%s", problem)
+        self.opening.found(problem, set_aside, missing)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 LEAST_SIZE_BYTES = 512 * 1024
+_MOST_FOUND = 20
+_MOST_MISSING = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Opening:
         rows_kept: entries carried over out of damaged files. rows_lost: entries known to be lost with them (at least).
         missing: what is known to be lost as (boot, first seq, last seq).
         problems: a sentence for each thing found.
+    Of what was found, the latest is kept: the lists don't grow without end.
     """
 
     new: bool = False
@@ -107,6 +110,12 @@ class Opening:
     rows_lost: int = 0
     missing: list[tuple[int, int, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    def found(self, problem: str, set_aside: list[str], missing: tuple[tuple[int, int, int], ...]) -> None:
+        """One thing more that was mended."""
+        self.problems = [*self.problems, problem][-_MOST_FOUND:]
+        self.set_aside = [*self.set_aside, *set_aside][-_MOST_FOUND:]
+        self.missing = [*self.missing, *missing][-_MOST_MISSING:]
 
     @property
     def damaged(self) -> bool:

@@ -47,6 +47,11 @@ def next_name(path: Path) -> str:
     return f"{path.stem}.damaged-{number}{path.suffix}"
 
 
+def has_aside(path: Path) -> bool:
+    """Whether anything was set aside before."""
+    return bool(_aside(path))
+
+
 def set_aside(path: Path) -> list[str]:
     """Rename the damaged files, the database first; the new names. The oldest set aside before are removed.
 

@@ -18,6 +18,9 @@ _MOST_WAL_BYTES = 8 << 20
 _SHM_BYTES = 32 << 10
 _RESERVE_PAGES = 12  # for the records, and for the notes that tell of a full outbox
 _PARTS = 64  # of the file: so much is freed at a time, at least
+_LEAST_PAGES = 32
+_LEAST_WAL_BYTES = 64 << 10
+_EASED_PAGES = 4  # per transaction
 _AT_A_TIME = 5000  # entries aged out per transaction
 
 
@@ -27,14 +30,62 @@ class Room:
     def __init__(self, limits: OutboxLimits, page_bytes: int) -> None:
         self.limits = limits
         self.page_bytes = page_bytes
-        self.wal_bytes = min(int(limits.size_bytes) // 4, _MOST_WAL_BYTES)
-        frames = self.wal_bytes // page_bytes
-        self.checkpoint_frames = max(8, frames // 2)
-        shm_bytes = _SHM_BYTES * (1 + frames // 4000)
-        self._pages = (int(limits.size_bytes) - self.wal_bytes - shm_bytes) // page_bytes - 2
-        self.most_bytes = self.wal_bytes // 4  # of a transaction
+        self._reserve_bytes = 0
+        self.resize(int(limits.size_bytes), 0, 0)
+
+    def resize(self, whole_bytes: int, reserve_bytes: int, database_bytes: int) -> None:
+        """From now on there is room for so much, with what is kept in reserve. To be followed by `configure`.
+
+        ``database_bytes``: what the database takes already. It doesn't become smaller, so all of it may be used.
+        """
+        self.size_bytes, self._reserve_bytes = whole_bytes - reserve_bytes, reserve_bytes
+        self._take_log(min(whole_bytes // 4, _MOST_WAL_BYTES))
+        shm_bytes = _SHM_BYTES * (1 + self.wal_bytes // self.page_bytes // 4000)
+        self._pages = (self.size_bytes - self.wal_bytes - shm_bytes) // self.page_bytes - 2
+        if whole_bytes < int(self.limits.size_bytes) and self._pages * self.page_bytes < database_bytes:
+            self._pages = database_bytes // self.page_bytes
+            left_bytes = self.size_bytes - database_bytes - shm_bytes
+            self._take_log(max(_LEAST_WAL_BYTES, min(self.wal_bytes, left_bytes)))
         self._looked_pages = self._pages  # in use when that was last looked at
         self._since_bytes = 0  # needed since, at most
+
+    def can_give_way(self, database_bytes: int) -> bool:
+        """Whether a database is large enough that entries give way to others within it."""
+        return database_bytes // self.page_bytes >= _LEAST_PAGES
+
+    def shrink(self, database_bytes: int, log_bytes: int) -> None:
+        """The disk is full: the files can't grow any more."""
+        self._take_log(max(_LEAST_WAL_BYTES, min(self.wal_bytes, log_bytes)))
+        self._pages = self._looked_pages = database_bytes // self.page_bytes
+        self.size_bytes = database_bytes + log_bytes
+
+    def ease(self, connection: sqlite3.Connection, state: OutboxState) -> OutboxState:
+        """Remove a little, where less is left than a transaction may need; the same state if there is enough.
+
+        For a full disk, where a large removal hasn't got the room that it needs in the log.
+        """
+        used_pages = self._look(connection)
+        if used_pages <= self._pages - _RESERVE_PAGES - self.most_bytes // self.page_bytes - 8:
+            return state
+        removal = next(_done_ranges(state), None)
+        reason = None
+        if removal is None:
+            removal, reason = next(_oldest_ranges(state), None), FULL
+        if removal is None:
+            return state
+        span, last = removal
+        kept = state.kept()
+        return remove(
+            connection, state, span, min(last, span.first + max(1, kept * _EASED_PAGES // used_pages)), reason
+        )
+
+    def _take_log(self, wal_bytes: int) -> None:
+        self.wal_bytes = wal_bytes
+        frames = wal_bytes // self.page_bytes // 2
+        if self._reserve_bytes:  # so that what is in the log alone fits the database with nothing but the reserve
+            frames = min(frames, self._reserve_bytes // self.page_bytes - 8)
+        self.checkpoint_frames = max(8, frames)
+        self.most_bytes = wal_bytes // 4  # of a transaction
 
     def configure(self, connection: sqlite3.Connection) -> None:
         """Tell SQLite how long the log may get."""
@@ -51,7 +102,10 @@ class Room:
     def needed_bytes(self, payload_sizes: list[int]) -> int:
         """What entries of these sizes take, rather too much than too little."""
         half = self.page_bytes // 2
-        return sum(size + _ROW_BYTES + (self.page_bytes if size > half else 0) for size in payload_sizes) * 3 // 2
+        total = sum(payload_sizes) + _ROW_BYTES * len(payload_sizes)
+        if max(payload_sizes) > half:
+            total += self.page_bytes * sum(size > half for size in payload_sizes)
+        return total * 3 // 2
 
     def make(
         self, connection: sqlite3.Connection, state: OutboxState, needed_bytes: int, *, reserve: bool = False
@@ -59,7 +113,7 @@ class Room:
         """Remove until there is room. Raises OutboxFullError where the policy or the size doesn't allow it."""
         if needed_bytes > self.most_bytes:
             raise OutboxFullError(
-                f"{needed_bytes} bytes at once are too much for an outbox of {self.limits.size_bytes:.0f} bytes; "
+                f"{needed_bytes} bytes at once are too much for an outbox of {self.size_bytes} bytes; "
                 f"expected at most {self.most_bytes}"
             )
         most_pages = self._pages - (0 if reserve else _RESERVE_PAGES) - needed_bytes // self.page_bytes - 4
@@ -69,7 +123,7 @@ class Room:
         used_pages = self._looked_pages
         target_pages = most_pages - self._pages // _PARTS
         while used_pages > target_pages:
-            kept = sum(span.kept() for span in state.spans.values())
+            kept = state.kept()
             entries = max(1, (used_pages - target_pages) * kept // max(1, used_pages))
             removal = next(_done_ranges(state), None)
             undelivered = removal is None
@@ -79,7 +133,7 @@ class Room:
                 removal = next(_oldest_ranges(state), None)
             if removal is None:
                 raise OutboxFullError(
-                    f"the outbox is full ({self.limits.size_bytes:.0f} bytes) of what isn't delivered; see to the "
+                    f"the outbox is full ({self.size_bytes} bytes) of what isn't delivered; see to the "
                     "broker, or give outbox.size in the node file more"
                 )
             span, last = removal

@@ -7,15 +7,15 @@ import struct
 from typing import Any
 from zlib import crc32
 
-_ROW_HEAD = struct.Struct("<IQq").pack
+ROW_HEAD = struct.Struct("<IQq").pack
 MOST_BOOT = (1 << 32) - 1
 MOST_SEQ = (1 << 63) - 1
-_MOST_WALL_MS = 9_000_000_000_000  # year 2255: more can't be told in 64 bit nanoseconds
+MOST_WALL_MS = 9_000_000_000_000  # year 2255: more can't be told in 64 bit nanoseconds
 
 
 def row_crc(boot: int, seq: int, wall_ms: int, payload: bytes) -> int:
     """CRC-32 of an entry."""
-    return crc32(payload, crc32(_ROW_HEAD(boot, seq, wall_ms)))
+    return crc32(payload, crc32(ROW_HEAD(boot, seq, wall_ms)))
 
 
 def is_row(boot: object, seq: object, wall_ms: object, payload: object, crc: object) -> bool:
@@ -27,7 +27,7 @@ def is_row(boot: object, seq: object, wall_ms: object, payload: object, crc: obj
         and isinstance(payload, bytes)
         and 0 < boot <= MOST_BOOT
         and 0 < seq <= MOST_SEQ
-        and abs(wall_ms) <= _MOST_WALL_MS
+        and abs(wall_ms) <= MOST_WALL_MS
         and row_crc(boot, seq, wall_ms, payload) == crc
     )
 
@@ -35,7 +35,7 @@ def is_row(boot: object, seq: object, wall_ms: object, payload: object, crc: obj
 def within_wall_ms(wall_ns: int) -> int:
     """Milliseconds of a wall time, held within what `is_row` takes: a mad clock must not cost an entry."""
     wall_ms = wall_ns // 1_000_000
-    return wall_ms if -_MOST_WALL_MS <= wall_ms <= _MOST_WALL_MS else _MOST_WALL_MS if wall_ms > 0 else -_MOST_WALL_MS
+    return wall_ms if -MOST_WALL_MS <= wall_ms <= MOST_WALL_MS else MOST_WALL_MS if wall_ms > 0 else -MOST_WALL_MS
 
 
 def record_bytes(data: dict[str, Any]) -> bytes:

@@ -54,7 +54,7 @@ def salvage(path: Path, known: OutboxState | None, page_bytes: int) -> Salvaged:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute("PRAGMA wal_autocheckpoint=1000")
             kept = _copy(connection, pages, spans)
-            state, report = _finish(connection, state, spans, kept, next_name(path))
+            state, report = _finish(connection, state, spans, kept, _name(path))
         finally:
             connection.close()
     finally:
@@ -63,6 +63,12 @@ def salvage(path: Path, known: OutboxState | None, page_bytes: int) -> Salvaged:
     names = set_aside(path)
     put_in_place(path)
     return Salvaged(names, report)
+
+
+def _name(path: Path) -> str:
+    """What the damaged file will be called; one that is gone keeps its name."""
+    there = any(os.path.lexists(path.with_name(path.name + suffix)) for suffix in ("", "-wal"))
+    return next_name(path) if there else path.name
 
 
 def _remembered(pages: RawPages) -> OutboxState:

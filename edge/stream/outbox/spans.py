@@ -52,6 +52,10 @@ class Span:
                 seq = end + 1
         return seq
 
+    def up_to(self, last: int) -> Span:
+        """The same with more entries."""
+        return Span(self.boot, self.base_id, self.first, last, self.done, self.gaps, self.step_seq, self.step_ms)
+
     def record(self) -> tuple[int, dict[str, Any]]:
         """Record id and content."""
         return _RECORDS_FROM + self.boot, {

@@ -44,7 +44,10 @@ class OutboxState:
 
     def with_span(self, span: Span) -> OutboxState:
         """The same with this boot's span changed, or added as the latest."""
-        return replace(self, spans={**self.spans, span.boot: span})
+        return OutboxState(
+            {**self.spans, span.boot: span}, self.losses, self.reports, self.boot, self.dropped_total,
+            self.damaged_total, self.wall_ms, self.clean, self.version,
+        )  # fmt: skip
 
     def newer_than(self, saved: OutboxState) -> OutboxState:
         """With the next version, if anything but the spans differs: only then the record is written."""
@@ -58,6 +61,10 @@ class OutboxState:
             and self.clean == saved.clean
         )
         return self if same else replace(self, version=saved.version + 1)
+
+    def kept(self) -> int:
+        """How many entries are on the disk."""
+        return sum(span.kept() for span in self.spans.values())
 
     def is_done(self, position: Position) -> bool:
         """Whether this entry is delivered, or long gone."""
@@ -93,7 +100,7 @@ def write_changes(
         return
     for boot, span in after.spans.items():
         old = before.spans.get(boot)
-        if old is span or (old is not None and not every and replace(old, last=span.last) == span):
+        if old is span or (old is not None and not every and old.up_to(span.last) == span):
             continue
         _write(connection, *span.record())
     for boot in before.spans.keys() - after.spans.keys():

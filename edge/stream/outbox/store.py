@@ -10,40 +10,44 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from edge.stream.entry import Note, Stamp, TimeQuality
+from edge.stream.entry import Stamp, TimeQuality
 from edge.stream.outbox.age import AgeClock
+from edge.stream.outbox.encoding import encoded
 from edge.stream.outbox.errors import (
     FILE_ERRORS,
     OutboxFullError,
     OutboxUnavailableError,
     is_damage,
+    is_full,
+    is_other_than_known,
     unavailable,
 )
 from edge.stream.outbox.files import Files
-from edge.stream.outbox.losses import REASONS, Loss, added
-from edge.stream.outbox.opening import begin
+from edge.stream.outbox.fitting import Fitting
+from edge.stream.outbox.losses import QUEUE, REASONS, Loss, added
+from edge.stream.outbox.opening import begin, next_boot
+from edge.stream.outbox.pacing import Pacing
 from edge.stream.outbox.reading import first_pending, pending_rows, rows_from
 from edge.stream.outbox.records import Body, Opening, OutboxCounts, OutboxLimits, Position, Row
+from edge.stream.outbox.resync import follows, reopened
 from edge.stream.outbox.room import Room, files_bytes
-from edge.stream.outbox.row_check import row_crc, within_wall_ms
-from edge.stream.outbox.schema import INSERT
+from edge.stream.outbox.row_check import within_wall_ms
 from edge.stream.outbox.spans import Span
 from edge.stream.outbox.state import OutboxState, write_changes
-from edge.stream.wire import encode
+from edge.stream.outbox.telling import Telling
 
 _NS_PER_MS = 1_000_000
 _NOTE_EVERY_S = 60.0  # a `dropped` note; what is dropped meanwhile is added up
 _DONE_EVERY_S = 1.0  # how far it is done goes along with a commit so often
 _IDLE_DONE_S = 5.0  # and is committed by itself after that long without one
 _AGE_EVERY_S = 10.0
-_NOTE_BYTES = 4096  # what a note needs, at most
-_REPORTS_AT_ONCE = 4
-_Row = tuple[int, int, int, bytes, int]  # all but the id, which mending may change
+_LOOK_EVERY_S = 1.0  # whether the files are still where they were
+_TRIES = 4  # of a commit: make room, open anew, mend
 _Result = TypeVar("_Result")
 
 
@@ -51,7 +55,7 @@ class OutboxStore:
     """Made by `open`.
 
     Attributes:
-        boot: the number of this start.
+        boot: the number of this start; another one where the file had to be left to somebody else's entries.
         opening: what was found when it was opened, and mended since.
         last_wall_ns: the latest wall time that was remembered when it was opened; 0 where none was.
     """
@@ -66,15 +70,19 @@ class OutboxStore:
     ) -> None:
         self._files = files
         self._room = Room(limits, files.page_bytes)
+        self._fitting = Fitting(files, self._room, mono_s)
+        self._pacing = Pacing(mono_s)
         self._mono_s = mono_s
         self._clock = AgeClock(now_ns, mono_s)
-        self._stamp = stamp or (lambda: Stamp(self._clock.now_ns(), TimeQuality.FREE))
+        stamp = stamp or (lambda: Stamp(self._clock.now_ns(), TimeQuality.FREE))
+        self._telling = Telling(files, self._room, stamp)
         self._writing = threading.RLock()
         self._reading = threading.RLock()
         self._done_lock = threading.Lock()
         self._done: dict[int, int] = {}
         self._new_losses: tuple[Loss, ...] = ()
         self._note_due_s = self._done_due_s = self._age_due_s = mono_s()
+        self._look_due_s = mono_s()
         self._done_waits_since_s: float | None = None
         self._closed = False
         self.opening: Opening = files.opening
@@ -107,8 +115,11 @@ class OutboxStore:
         store = cls(files, limits, now_ns, stamp, mono_s)
         try:
             with store._writing:
+                if files.lock.lost:
+                    store.count_dropped(files.lock.lost, QUEUE)
                 store._room.configure(files.writer)
                 store._attempt(lambda: store._commit([], notes_now=True, age=True))
+                files.lock.remember(store.boot, 0)
         except BaseException:
             store._files.close()
             raise
@@ -125,8 +136,7 @@ class OutboxStore:
         if not bodies:
             return []
         with self._writing:
-            rows = self._encoded(bodies, self._state.spans[self.boot])
-            return self._attempt(lambda: self._commit(rows))
+            return self._attempt(lambda: self._commit(bodies))
 
     def count_dropped(self, count: int, reason: str) -> None:
         """Entries that never got here (`queue`, `refused`, `encode`); told by a `dropped` note with the next commit."""
@@ -171,7 +181,7 @@ class OutboxStore:
                 )
         return OutboxCounts(
             pending=sum(span.pending() for span in state.spans.values()),
-            kept=sum(span.kept() for span in state.spans.values()),
+            kept=state.kept(),
             bytes=files_bytes(self._files.path),
             oldest_pending_s=oldest_s,
             dropped_total=state.dropped_total + sum(loss.count for loss in self._new_losses),
@@ -221,6 +231,10 @@ class OutboxStore:
             if idle or tell or age:
                 self._attempt(lambda: self._commit([], age=age))
 
+    def spend_reserve(self) -> None:
+        """For the last commits before the end, on a disk that is full. Never raises."""
+        self._fitting.spend_reserve()
+
     def close(self) -> None:
         """Commit what waits, and leave one clean file. Never raises."""
         with self._writing, self._reading:
@@ -228,32 +242,64 @@ class OutboxStore:
                 return
             with contextlib.suppress(OutboxUnavailableError, OutboxFullError):
                 self._attempt(lambda: self._commit([], notes_now=True, clean=True))
+            lost = sum(loss.count for loss in self._new_losses)
+            if lost:
+                self._files.lock.remember_loss(self.boot, lost)
             self._closed = True
             self._files.close()
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def _attempt(self, work: Callable[[], _Result]) -> _Result:
-        """Do it; where the file turns out to be damaged, mend it and do it again."""
+        """Do it; where the disk is full or the file damaged, make room or mend it, and do it again."""
         self._check_open()
-        try:
-            self._files.check_place()
-            self._bound_log()
-            return work()
-        except FILE_ERRORS as error:
-            if not is_damage(error):
-                raise unavailable(self._files.path, error) from None
-            self._mend(str(error))
-        try:
-            return work()
-        except FILE_ERRORS as error:
-            raise unavailable(self._files.path, error) from None
+        made_room = False
+        failed: Exception | None = None
+        for _ in range(_TRIES):
+            try:
+                self._look()
+                return work()
+            except FILE_ERRORS as error:
+                failed = error
+                if is_full(error) and not made_room:
+                    made_room = True
+                    with contextlib.suppress(*FILE_ERRORS):  # it shows when it is tried again
+                        self._fitting.make_do(self._ease)
+                elif is_damage(error):
+                    self._recover(error)
+                else:
+                    break
+        assert failed is not None
+        raise unavailable(self._files.path, failed) from None
+
+    def _look(self) -> None:
+        """Whether the files are there still, and how much room there is. Raises as a commit does."""
+        now_s = self._mono_s()
+        if not self._files.connected:
+            self._resync("it was closed")
+        self._files.check_place(thoroughly=now_s >= self._look_due_s)
+        if now_s >= self._look_due_s:
+            self._look_due_s = now_s + _LOOK_EVERY_S
+        self._fitting.fit()
+        self._fitting.bound_log()
+
+    def _ease(self) -> bool:
+        before = self._state.kept()
+        self._commit([], ease=True)
+        return self._state.kept() < before
 
     def _commit(
-        self, rows: Sequence[_Row], *, notes_now: bool = False, age: bool = False, clean: bool = False
+        self,
+        bodies: Sequence[Body],
+        *,
+        notes_now: bool = False,
+        age: bool = False,
+        clean: bool = False,
+        ease: bool = False,
     ) -> list[int]:
         """One transaction. Nothing in memory changes unless it was committed."""
         connection, now_s = self._files.writer, self._mono_s()
+        rows = encoded(bodies, self._state.spans[self.boot])
         connection.execute("BEGIN IMMEDIATE")
         try:
             due = clean or not rows or now_s >= self._done_due_s or self._room.is_tight(connection)
@@ -262,11 +308,14 @@ class OutboxStore:
                 state = replace(state, losses=added(state.losses, loss), dropped_total=state.dropped_total + loss.count)
             if age:
                 state = self._room.age_out(connection, state, self._is_old)
+            if ease:
+                state = self._room.ease(connection, state)
             if rows:
-                state = self._room.make(connection, state, self._room.needed_bytes([len(row[3]) for row in rows]))
-            state = self._insert(state, rows)
+                state = self._room.make(connection, state, self._room.needed_bytes([len(row[4]) for row in rows]))
+            state = self._telling.insert(state, rows)
             untold = state.losses
-            state = self._tell(state, now_s, notes_now)
+            if not ease:
+                state = self._telling.tell(state, losses=notes_now or now_s >= self._note_due_s)
             if state.clean != clean:
                 state = replace(state, clean=clean)
             state = state.newer_than(self._saved)
@@ -277,6 +326,8 @@ class OutboxStore:
             raise
         self._state = self._saved = state
         self._new_losses = ()
+        if self._files.lock.boot != self.boot:
+            self._files.lock.remember(self.boot, 0)
         if state.losses is not untold:
             self._note_due_s = now_s + _NOTE_EVERY_S
         if age:
@@ -284,60 +335,7 @@ class OutboxStore:
         if due:
             self._done_due_s = now_s + _DONE_EVERY_S
             self._forget_done(state)
-        return [row[1] for row in rows]
-
-    @staticmethod
-    def _encoded(bodies: Sequence[Body], span: Span) -> list[_Row]:
-        rows: list[_Row] = []
-        boot = span.boot
-        for seq, body in enumerate(bodies, start=span.last + 1):
-            payload, wall_ms = body.encode(boot, seq), within_wall_ms(body.decided_wall_ns)
-            rows.append((boot, seq, wall_ms, payload, row_crc(boot, seq, wall_ms, payload)))
-        return rows
-
-    def _insert(self, state: OutboxState, rows: Sequence[_Row]) -> OutboxState:
-        if not rows:
-            return state
-        span = state.spans[self.boot]
-        base_id = span.base_id
-        self._files.writer.executemany(INSERT, [(base_id + row[1], *row) for row in rows])
-        return state.with_span(replace(span, last=rows[-1][1]))
-
-    def _tell(self, state: OutboxState, now_s: float, notes_now: bool) -> OutboxState:
-        """Write the notes that are due. What there is no room for waits."""
-        for report in state.reports[:_REPORTS_AT_ONCE]:
-            details, rest = report.next_note()
-            try:
-                state = self._note(state, "damaged", details)
-            except OutboxFullError:
-                return state
-            reports = ([rest] if rest is not None else []) + [each for each in state.reports if each is not report]
-            state = replace(state, reports=tuple(reports))
-        if notes_now or now_s >= self._note_due_s:
-            waiting = {loss.reason for loss in state.losses if loss.note is not None}  # for their note to be delivered
-            for reason in [loss.reason for loss in state.losses if loss.note is None and loss.reason not in waiting]:
-                try:
-                    state = self._tell_loss(state, reason)
-                except OutboxFullError:
-                    return state
-        return state
-
-    def _tell_loss(self, state: OutboxState, reason: str) -> OutboxState:
-        roomy = self._room.make(self._files.writer, state, _NOTE_BYTES, reserve=True)
-        loss = next(each for each in roomy.losses if each.note is None and each.reason == reason)
-        told = self._note(roomy, "dropped", loss.details())
-        position = Position(self.boot, told.spans[self.boot].last)
-        return replace(
-            told, losses=tuple(replace(each, note=position) if each is loss else each for each in told.losses)
-        )
-
-    def _note(self, state: OutboxState, what: str, details: Mapping[str, Any]) -> OutboxState:
-        state = self._room.make(self._files.writer, state, _NOTE_BYTES, reserve=True)
-        stamp = self._stamp()
-        body = Body(
-            lambda boot, seq: encode(Note(boot, seq, what, stamp, None, {"boot": boot, **details})), stamp.wall_ns
-        )
-        return self._insert(state, self._encoded([body], state.spans[self.boot]))
+        return [row[2] for row in rows]
 
     def _current(self) -> OutboxState:
         """The state with what is done by now."""
@@ -380,21 +378,6 @@ class OutboxStore:
         told_now = any(loss.note is None and loss.reason not in waiting for loss in losses)
         return bool(self._new_losses or self._state.reports or told_now)
 
-    def _bound_log(self) -> None:
-        """The log can grow while another program reads an old state of it.
-
-        Wait with new entries then, don't break the bound.
-        """
-        if self._files.log_bytes() <= self._room.wal_bytes:
-            return
-        self._files.shorten_log()
-        most_bytes = self._room.limits.size_bytes - 2 * self._room.most_bytes
-        if files_bytes(self._files.path) > most_bytes and self._files.log_bytes() > self._room.wal_bytes:
-            raise OutboxUnavailableError(
-                f"{self._files.path}: another program has been reading it for long, so its log can't be shortened; "
-                "close what else has the file open"
-            )
-
     # -- reading and mending -----------------------------------------------------------------------------------------
 
     def _read(self, work: Callable[[bool], _Result]) -> _Result:
@@ -407,26 +390,56 @@ class OutboxStore:
         with self._writing, self._reading:
             self._check_open()
             try:
+                if not self._files.connected:
+                    self._resync("it was closed")
                 return work(True)  # it may only have been removed in between
             except FILE_ERRORS as error:
                 if not is_damage(error):
                     raise unavailable(self._files.path, error) from None
                 with contextlib.suppress(OutboxUnavailableError):
-                    self._mend(str(error))
+                    self._recover(error)
             try:
-                self._check_open()
+                self._files.connect()
                 return work(False)  # where it can't be mended now, at least what is intact
             except FILE_ERRORS as error:
                 raise unavailable(self._files.path, error) from None
 
+    def _recover(self, error: Exception) -> None:
+        """Raises OutboxUnavailableError where it can't be done, or not yet."""
+        with self._writing, self._reading:
+            wait_s = self._pacing.wait_s()
+            if wait_s > 0.0:
+                raise OutboxUnavailableError(
+                    f"{self._files.path}: damaged again and again ({error}); mended again within a minute; see what "
+                    "else writes to it, and `dmesg` for the disk"
+                )
+            if is_other_than_known(error):
+                try:
+                    self._resync(str(error))
+                except FILE_ERRORS as found:
+                    if not is_damage(found):
+                        raise unavailable(self._files.path, found) from None
+                else:
+                    self._pacing.did()
+                    return
+            self._mend(str(error))
+            self._pacing.did()
+
     def _mend(self, why: str) -> None:
         with self._writing, self._reading:
             state = self._files.mend(self._current(), why)
-            self._saved = state
-            self._state = state
-            self._room.configure(self._files.writer)
+            self._go_on(state, state if follows(state) else next_boot(state))
+
+    def _resync(self, why: str) -> None:
+        """Open the file anew, and go on in it as a new boot. Raises FILE_ERRORS."""
+        with self._writing, self._reading:
+            self._go_on(*reopened(self._files, self._current(), why))
+
+    def _go_on(self, saved: OutboxState, state: OutboxState) -> None:
+        """With the state of a file that was opened anew."""
+        self._saved, self._state, self.boot = saved, state, state.boot
+        self._room.configure(self._files.writer)
 
     def _check_open(self) -> None:
         if self._closed:
             raise OutboxUnavailableError(f"{self._files.path}: the outbox was closed")
-        self._files.check_connected()
