@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from edge.cli import early_interrupt
+
+# isort: split
 import os
 import sys
 from typing import Annotated
 
 import typer
 
-from edge.cli import config, events, service, trace
+from edge.cli import calibrate, config, events, service, trace
 from edge.cli.demo import demo
+from edge.cli.diagnose import diagnose
 from edge.cli.errors import refusal
 from edge.cli.flash import flash
 from edge.cli.interrupt import INTERRUPTED, end_on_interrupt
@@ -19,7 +23,10 @@ from edge.cli.replay import replay
 from edge.cli.run import run
 from edge.cli.score import score
 from edge.cli.simulate import simulate
+from edge.cli.teach import teach
 from firmware_bridge.errors import ShelfedgeError
+
+early_interrupt.over()
 
 app = typer.Typer(
     name="shelfedge",
@@ -34,11 +41,14 @@ app = typer.Typer(
 app.command(short_help="Run a node: boards, events, outbox, uplink.")(run)
 app.command(short_help="Save what a node recorded as a trace.")(record)
 app.command(short_help="Watch events being found live on simulated shelves.")(demo)
+app.command(short_help="Name what is wrong with cells, boards, links, node.")(diagnose)
 app.command(short_help="Replay a trace; events come as JSON lines.")(replay)
 app.command(short_help="Flash a shelf MCU; verify, identify, check.")(flash)
 app.command(short_help="Plot a trace with its labels and events.")(plot)
 app.command(short_help="Score a trace's events against its labels.")(score)
 app.command(short_help="Write a labelled trace of simulated shelves.")(simulate)
+app.command(short_help="Teach what a product weighs.")(teach)
+app.add_typer(calibrate.app, name="calibrate", short_help="Calibrate a board with a reference weight.")
 app.add_typer(trace.app, name="trace", short_help="Inspect, import, export, repair and cut traces.")
 app.add_typer(events.app, name="events", short_help="Watch a node's events; write them to a file.")
 app.add_typer(service.app, name="service", short_help="Run a node as a systemd service.")

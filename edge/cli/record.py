@@ -58,6 +58,8 @@ def record(
         raise typer.BadParameter("give one of --last, --from/--to, --event, --run")
     if list_ == (output is not None):
         raise typer.BadParameter("give -o OUT.mcap for a trace, or --list to see what is recorded")
+    if list_ and (any(choices) or boot is not None or all_):
+        raise typer.BadParameter("--list shows all that is recorded; give it alone, or -o OUT.mcap with the choice")
     now = datetime.now().astimezone()
     wish = Wish(
         last_s=None if last is None else span_s(last, "--last"),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+LONGEST_S = 10 * 366 * 86_400.0
+
 
 def run(
     node_file: Annotated[Path, typer.Argument(metavar="NODE.yaml", help="The node file.")],
@@ -28,10 +30,16 @@ def run(
     """
     import os
 
+    if seconds is not None and not 0.1 <= seconds <= LONGEST_S:
+        raise typer.BadParameter(f"expected 0.1 to {LONGEST_S:.0f} seconds (10 years)", param_hint="--for")
+    if not 0.2 <= visit_every <= 3600:  # nan passes typer's range
+        raise typer.BadParameter("expected 0.2 to 3600 seconds", param_hint="--visit-every")
+
     from edge.cli.run_signals import until_signalled
     from edge.config.setup import load_setup
     from edge.node.logs import LEVELS, set_up_logs
-    from edge.node.run import NodeRun, RunOptions
+    from edge.node.run import Asked, NodeRun, RunOptions
+    from edge.node.warm_up import fill_cache
 
     if log_level not in LEVELS:
         raise typer.BadParameter(f"expected one of {', '.join(LEVELS)}, got '{log_level}'", param_hint="--log-level")
@@ -39,7 +47,9 @@ def run(
         raise typer.BadParameter(f"expected auto, journal, json or text, got '{log_form}'", param_hint="--log-form")
     setup = load_setup(node_file)
     set_up_logs(log_level, log_form)  # type: ignore[arg-type]  # checked above
-    node = NodeRun(node_file, setup, RunOptions(seed, visit_every, seconds), os.environ)
-    with until_signalled(node.ask_to_stop, node.ask_to_reload):
-        code = node.run()
+    asked = Asked()
+    with until_signalled(asked.stop.set, asked.reload.set):
+        if not fill_cache(lambda: not asked.stop.is_set()):
+            raise typer.Exit
+        code = NodeRun(node_file, setup, RunOptions(seed, visit_every, seconds), os.environ, asked=asked).run()
     raise typer.Exit(code)

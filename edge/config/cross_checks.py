@@ -5,12 +5,13 @@ The checks work on whatever could be read. Where one side of a comparison is bro
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Collection
 from itertools import islice
 
 from drivers.kind_options import misfits
-from edge.config.live_schema import LOOPBACK_HOSTS, broker_address
+from edge.config.live_schema import LEAST_OUTBOX_BYTES, LEAST_RECORDING_BYTES, LOOPBACK_HOSTS, broker_address
 from edge.config.node_file import BoardPieces, NodePieces
 from edge.config.piece import Piece
 from edge.config.planogram_file import PlanogramPieces
@@ -50,6 +51,25 @@ def check_drivers(pieces: NodePieces) -> None:
             keys = ("driver", *misfit.where)
             piece = board.board
             piece.problems.append(problem_at(piece.file, piece.path, piece.node, keys, misfit.text))
+
+
+def check_live(pieces: NodePieces) -> None:
+    """The outbox and the recording have room for something, and the metrics page an address that may be the machine's.
+
+    A trace may bring a node file that says otherwise: nothing is run by it.
+    """
+    outbox, recording, metrics = (pieces.sections.get(name) for name in ("outbox", "recording", "metrics"))
+    if outbox is not None and outbox.values.get("size_bytes", math.inf) < LEAST_OUTBOX_BYTES:
+        outbox.add("size_bytes", "expected a size from 512 KiB (525 kB) to 10 TB, for example '256 MB'")
+    if recording is not None and 0 < recording.values.get("size_bytes", 0) < LEAST_RECORDING_BYTES:
+        recording.add(
+            "size_bytes",
+            f"expected 0 MB for no recording, or a size from {LEAST_RECORDING_BYTES / 1e6:.0f} MB to 10 TB",
+        )
+    if metrics is not None and not _is_ip_address(metrics.values.get("address", "127.0.0.1")):
+        metrics.add(
+            "address", "expected an IP address of this machine: 127.0.0.1 for itself, 0.0.0.0 for all its networks"
+        )
 
 
 def check_uplink(pieces: NodePieces) -> None:
@@ -106,6 +126,14 @@ def check_slots(planogram: PlanogramPieces, node: NodePieces | None) -> None:
         board = boards.get(slot.values.get("board", ""))
         if board is not None:
             _check_extent(slot, board)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return text == "localhost"
+    return True
 
 
 def _check_reference(slot: Piece, attribute: str, what: str, known: Collection[str]) -> None:

@@ -37,11 +37,19 @@ def _is_address(url: str) -> str:
     return url
 
 
+LEAST_OUTBOX_BYTES = 512 * 1024
+"""The database, its journal and a few events (`edge.stream.outbox.records.LEAST_SIZE_BYTES`)."""
+LEAST_RECORDING_BYTES = 5_000_000
+"""Some minutes of a large node; a smaller ring holds nothing that explains an event."""
+
+
 class OutboxOptions(Section):
     """How much the node keeps of what it has to say."""
 
     size_bytes: Bytes = Field(
-        default=256e6, validation_alias="size", description="The most that events take on the disk, for example 256 MB"
+        default=256e6,
+        validation_alias="size",
+        description="The most that events take on the disk, 512 KiB at least: 256 MB",
     )
     age_s: Age = Field(
         default=30 * 86400.0, validation_alias="age", description="How long events are kept, for example 30 d"
@@ -56,7 +64,9 @@ class RecordingOptions(Section):
     """The ring of raw samples on the node's disk, out of which `shelfedge record` takes traces."""
 
     size_bytes: Bytes = Field(
-        default=1e9, validation_alias="size", description="The most it takes on the disk, for example 1 GB; 0 MB: none"
+        default=1e9,
+        validation_alias="size",
+        description="The most it takes on the disk, 5 MB at least: 1 GB; 0 MB: none",
     )
     age_s: Age = Field(default=72 * 3600.0, validation_alias="age", description="How long it reaches back: 72 h")
 
@@ -71,7 +81,7 @@ class MetricsOptions(Section):
     """The page that Prometheus reads. Whoever reaches the address can read it."""
 
     port: int = Field(ge=0, le=65535, description="TCP port, for example 9464; 0: any free one")
-    address: _Text = Field(default="127.0.0.1", description="the address to listen on, for example 127.0.0.1")
+    address: _Text = Field(default="127.0.0.1", description="the IP address to listen on, for example 127.0.0.1")
 
 
 Permission = Literal["broker", "key", "off"]

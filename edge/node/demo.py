@@ -84,11 +84,14 @@ class Demo:
         return sorted(labels_of(movements), key=lambda label: label.start_s)
 
 
-def compile_kernels(setup: Setup, seed: int) -> None:
-    """Run a short scene on a clock that is told the time, so that every kernel is compiled before somebody watches."""
+def compile_kernels(setup: Setup, seed: int, wanted: Callable[[], bool] = lambda: True) -> None:
+    """Run a short scene on a clock that is told the time, so that every kernel is compiled before somebody watches.
+
+    Ends early, between two kernels or after a few, when it is no longer ``wanted``.
+    """
     told_ns = [0]
     demo = Demo(setup, seed, _WARM_UP_S, lambda: told_ns[0])
-    while not demo.over:
+    while not demo.over and wanted():
         told_ns[0] += NS_PER_S
         demo.step()
     demo.finish()

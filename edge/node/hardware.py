@@ -25,7 +25,7 @@ from edge.trace.reader import TraceReader
 
 log = logging.getLogger("shelfedge.boards")
 
-USUAL_VISIT_S = 4.0
+USUAL_VISIT_S, LATEST_FIRST_S = 4.0, 5.0
 
 
 class Hardware:
@@ -33,6 +33,7 @@ class Hardware:
 
     Attributes:
         setup: as given, with the calibration of boards that bring their own.
+        problems: a sentence for each recording that should have brought one and couldn't be read.
 
     Args:
         node_path: files that drivers name are relative to it.
@@ -50,9 +51,11 @@ class Hardware:
         self._folder = node_path.parent
         self._clock = clock
         self._simulated: SimulatedBoards | None = None
+        self.problems: list[str] = []
         setup = self._with_recorded_calibration(setup)
         if any(board.driver.type == "simulated" for board in setup.node.boards.values()):
-            shopper = RandomShopper(seed, gap_s=(0.75 * visit_every_s, 1.25 * visit_every_s))
+            first_s = min(LATEST_FIRST_S, 1.0 + visit_every_s)  # the boards must be seen at rest before
+            shopper = RandomShopper(seed, first_s=first_s, gap_s=(0.75 * visit_every_s, 1.25 * visit_every_s))
             self._simulated = SimulatedBoards(setup, seed, shopper, clock)
             setup = dataclasses.replace(setup, calibration=self._simulated.calibration)
         self.setup = setup
@@ -86,7 +89,10 @@ class Hardware:
                 with TraceReader(self._folder / file) as reader:
                     recorded = with_stored_records(setup, reader.attachments.get(CALIBRATION))
             except (TraceError, OSError) as error:
-                log.error("%s: no calibration from its recording: %s", name, error)
+                self.problems.append(
+                    f"{name}: its recording, which has its calibration too, can't be read: {_reason(error)}; check "
+                    "`driver: {type: trace, file: ...}` in the node file"
+                )
                 continue
             if name in recorded.calibration:
                 setup = dataclasses.replace(setup, calibration={**setup.calibration, name: recorded.calibration[name]})
@@ -100,3 +106,9 @@ def _blocks_of(reader: TraceReader, board: str) -> Iterator[SampleBlock]:
         if reader.losses:
             log.warning("%s", losses_text(str(reader.path), reader.losses))
         log.info("%s: the recording %s has been played to its end", board, reader.path)
+
+
+def _reason(error: TraceError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

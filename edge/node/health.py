@@ -23,6 +23,8 @@ from edge.trace.event import Event, Status
 NS_PER_S = 1_000_000_000
 SHORTEST_WINDOW_S = 60.0
 MOST_LOOPS = 1 << 15
+STOOD_STILL_NS = 3 * NS_PER_S
+"""A round of the loop that begins so late wasn't only held up: the process was stopped, or starved."""
 LAST_EVENTS = 32
 TOLD_STATES = (FAILED, "starting", "stopped")
 
@@ -67,6 +69,8 @@ class HealthCollector:
         self._loops = 0
         self._latest_ever_ns = 0
         self._running_since_ns: int | None = None
+        self._still_count = 0
+        self._still: tuple[int, int] | None = None  # the last time: when it was over, for how long
         self._statuses: Counter[Status] = Counter()
         self._reviews = 0
         self._last_events: deque[tuple[int, Event]] = deque(maxlen=LAST_EVENTS)
@@ -109,6 +113,8 @@ class HealthCollector:
             self._running_since_ns = now_ns
         self._late_ns[at], self._loop_ns[at] = late_ns, now_ns
         self._loops += 1
+        if late_ns >= STOOD_STILL_NS:
+            self._still, self._still_count = (now_ns, late_ns), self._still_count + 1
         self._latest_ever_ns = max(self._latest_ever_ns, late_ns)
 
     def decided(self, events: Iterable[Event]) -> None:
@@ -146,7 +152,7 @@ class HealthCollector:
             "running_s": 0.0 if running_since_ns is None else round((now_ns - running_since_ns) / NS_PER_S, 1),
             "window_s": round(window_s, 1),
             "boards": boards,
-            "loop": self._loop(since_ns),
+            "loop": self._loop(now_ns, since_ns),
             "events": self._event_counts(),
             "host": dict(self._host()) if self._host is not None else {},
             **(extra or {}),
@@ -169,7 +175,8 @@ class HealthCollector:
             found = [event for n, event in self._last_events if n > number]
             return self._events, [event_to_object(event) for event in found]
 
-    def _loop(self, since_ns: int) -> dict[str, Any]:
+    def _loop(self, now_ns: int, since_ns: int) -> dict[str, Any]:
+        still = self._still
         late_ms = self._late_ns[(self._loop_ns >= since_ns) & (self._loop_ns > 0)] / 1e6
         p50, p99, most = np.percentile(late_ms, (50, 99, 100)) if late_ms.size else (None, None, None)
         return {
@@ -178,6 +185,11 @@ class HealthCollector:
             "late_p99_ms": None if p99 is None else round(float(p99), 2),
             "late_max_ms": None if most is None else round(float(most), 2),
             "late_max_ever_ms": round(self._latest_ever_ns / 1e6, 2),
+            "stood_still": {
+                "times": self._still_count,
+                "last_s": None if still is None else round(still[1] / NS_PER_S, 1),
+                "last_ago_s": None if still is None else round((now_ns - still[0]) / NS_PER_S, 1),
+            },
         }
 
     def _event_counts(self) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def kind_of(problem: str) -> str:
 
 def _boards(report: Mapping[str, Any]) -> Iterator[str]:
     warm = (report.get("running_s") or 0.0) >= WARM_UP_S
+    still = _stood_still(report) is not None
     for name, board in report.get("boards", {}).items():
         if board["state"] == "failed":
             yield f"{name}: its driver has failed and is tried again: {board.get('text') or 'see the log'}"
@@ -46,7 +47,7 @@ def _boards(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: no samples come; check its supply and its cables, and the log (driver {board['driver']})"
         elif warm:
             for cell_name, cell in board["cells"].items():
-                yield from _cell(f"{name} {cell_name}", cell)
+                yield from _cell(f"{name} {cell_name}", cell, still)
         refused = board.get("refused_samples", 0)
         samples = sum(cell["samples"] for cell in board["cells"].values())
         if refused > REFUSED_SHARE * samples + 10:
@@ -58,7 +59,20 @@ def _boards(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: not calibrated, so nothing can be weighed with it; calibrate it"
 
 
-def _cell(where: str, cell: Mapping[str, Any]) -> Iterator[str]:
+def _stood_still(report: Mapping[str, Any]) -> str | None:
+    """That the whole process did so in the time that the report is about; None where it didn't."""
+    still = report.get("loop", {}).get("stood_still") or {}
+    if still.get("last_ago_s") is None or still["last_ago_s"] > (report.get("window_s") or 0.0):
+        return None
+    lasted_s, ago_s = still["last_s"], still["last_ago_s"]
+    return (
+        f"the node stood still for {lasted_s:.0f} s, {ago_s:.0f} s ago (it was stopped, "
+        "or something else took the CPU, see top); samples of that time that the boards couldn't keep are missing"
+    )
+
+
+def _cell(where: str, cell: Mapping[str, Any], stood_still: bool) -> Iterator[str]:
+    """``stood_still``: that explains samples that are missing."""
     configured_hz, rate_hz, age_s = cell["configured_hz"], cell["rate_hz"], cell["last_sample_age_s"]
     if age_s is None or age_s > max(SILENT_S, SILENT_PERIODS / configured_hz):
         since = "since the start" if age_s is None else f"for {age_s:.0f} s"
@@ -69,7 +83,7 @@ def _cell(where: str, cell: Mapping[str, Any]) -> Iterator[str]:
             f"{where}: {rate_hz:.1f} samples/s, the node file says {configured_hz:g}; check the RATE pin of its chip, "
             "or correct rate in the node file"
         )
-    elif rate_hz is not None and (cell["delivered_hz"] or 0.0) < DELIVERED_LEAST * rate_hz:
+    elif not stood_still and rate_hz is not None and (cell["delivered_hz"] or 0.0) < DELIVERED_LEAST * rate_hz:
         come = f"{cell['delivered_hz'] or 0.0:.1f} of {rate_hz:.1f} samples/s come"
         yield f"{where}: only {come}; {_lost(cell['lost_samples'])}"
     if cell["flagged_in_window"] > FLAGGED_SHARE * cell["samples_in_window"]:
@@ -90,6 +104,9 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         if part.get("given_up"):
             why = part.get("text") or "see the log"
             yield f"{name}: given up after {part.get('restarts', 0)} restarts ({why}); mend that and restart the node"
+    still = _stood_still(report)
+    if still is not None:
+        yield still
     late_ms = report.get("loop", {}).get("late_p99_ms")
     if late_ms is not None and late_ms > LATE_MS:
         yield f"the loop that reads the boards is late by {late_ms:.0f} ms (p99); something else takes the CPU: see top"

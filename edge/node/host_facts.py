@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,7 @@ THROTTLED_BITS = (  # of the Pi's firmware: which bit says it of now; 16 higher 
     (2, "throttled"),
     (3, "soft_temperature_limit"),
 )
+CPU_WINDOW_S = 60.0
 _EVER = 16
 _ASK_FIRMWARE_S = 2.0
 
@@ -47,8 +49,15 @@ class HostFacts:
         self._cpu_s = cpu_s
         self._vcgencmd = shutil.which("vcgencmd") if run is None else "vcgencmd"
         self._ever = 0
-        self._asked_s: tuple[float, float] | None = None
+        self._sampled_s: deque[tuple[float, float]] = deque()
         self._versions = self._read_versions()
+
+    def sample(self) -> None:
+        """To be called about once a second: so that `cpu_share` is of the last minute, whoever asks for it."""
+        now = (self._monotonic_s(), self._cpu_s())
+        self._sampled_s.append(now)
+        while now[0] - self._sampled_s[0][0] > CPU_WINDOW_S:
+            self._sampled_s.popleft()
 
     def read(self) -> dict[str, Any]:
         """All of it, JSON-able. Never raises."""
@@ -110,12 +119,12 @@ class HostFacts:
         return None
 
     def _cpu_share(self) -> float | None:
-        """Of one CPU, by this process since it was last asked."""
-        before, now = self._asked_s, (self._monotonic_s(), self._cpu_s())
-        self._asked_s = now
-        if before is None or now[0] <= before[0]:
+        """Of one CPU, by this process in the last minute; None before there are two samples."""
+        sampled = list(self._sampled_s)  # another thread samples
+        if len(sampled) < 2 or sampled[-1][0] <= sampled[0][0]:
             return None
-        return round((now[1] - before[1]) / (now[0] - before[0]), 3)
+        (begin_s, begin_cpu_s), (end_s, end_cpu_s) = sampled[0], sampled[-1]
+        return round((end_cpu_s - begin_cpu_s) / (end_s - begin_s), 3)
 
     def _load(self) -> float | None:
         return _number(self._first_word("proc/loadavg"))

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from edge.config.live_schema import with_absolute_files
 from edge.node.control import ControlServer
+from edge.node.health_line import health_line
+from edge.node.health_problems import kind_of
 from edge.node.host_facts import HostFacts
 from edge.node.metrics import MetricsServer
 from edge.node.supervise import Part, Periodic, Supervisor, made_beside
 from edge.stream.entry import TimeQuality
 from edge.stream.outbox.committer import Committer
-from edge.stream.outbox.records import LEAST_SIZE_BYTES, Body, OutboxCounts, OutboxLimits
+from edge.stream.outbox.lock_file import leave_trace
+from edge.stream.outbox.records import Body, OutboxCounts, OutboxLimits
 from edge.stream.outbox.store import OutboxStore
+from edge.stream.uplink.command_memory import CommandMemory
 from edge.stream.uplink.topics import Names
 from edge.stream.uplink.uplink import Uplink
 from firmware_bridge.errors import ShelfedgeError
@@ -33,6 +37,7 @@ log = logging.getLogger("shelfedge.node")
 TICK_S = 1.0
 FACTS_S = 2.0
 STOCK_S = 5.0
+OUTBOX_FILE = "outbox.db"
 DRAIN_S, STOP_S = 5.0, 20.0
 REFUSED_S = 1.0  # a disk that has refused so far is tried once more, and no longer
 SHORTEST_WATCH_S, LONGEST_WATCH_S = 0.1, 60.0
@@ -46,9 +51,11 @@ class NodeParts:
         self.host_facts = HostFacts(node.folder)
         self.store: OutboxStore | None = None
         self.uplink: Uplink | None = None
+        self._uplink_boot = 0
         self._opened = threading.Event()
+        self._commands_done = CommandMemory()  # outlives an uplink that is started again
         self._started = datetime.now(UTC)
-        self._problems: set[str] = set()
+        self._problems: dict[str, str] = {}  # by kind, as they were told last
         self._counts: OutboxCounts | None = None
         self.committer = made_beside(lambda: Committer(self._open_store, opened=self._is_open, committed=self._poke))
         self._supervisor = Supervisor([], node.clock)
@@ -67,6 +74,8 @@ class NodeParts:
             waiting = self.committer.state().waiting
             if waiting:
                 log.error("the outbox didn't take the last %d entries; they are lost", waiting)
+            if waiting and self.store is None:  # which would have left a trace of them
+                leave_trace(self._node.folder / OUTBOX_FILE, waiting)
 
     def give(self, body: Body) -> bool:
         """Something for the stream."""
@@ -128,7 +137,14 @@ class NodeParts:
         ]
         if options.uplink is not None:
             parts.append(
-                Part("uplink", self._start_uplink, self._stop_uplink, self._uplink_lives, ready=self._opened.is_set)
+                Part(
+                    "uplink",
+                    self._start_uplink,
+                    self._stop_uplink,
+                    self._uplink_lives,
+                    self._follow_boot,
+                    ready=self._opened.is_set,
+                )
             )
         parts.append(Part("stock", stock.start, stock.stop, lambda: stock.alive))
         parts.append(Part("ticks", ticks.start, ticks.stop, lambda: ticks.alive))
@@ -136,7 +152,7 @@ class NodeParts:
         if options.metrics is not None:
             metrics = MetricsServer(options.metrics, self.report)
             parts.append(Part("metrics", metrics.start, metrics.stop, lambda: metrics.alive))
-        parts.append(Part("control", control.start, control.stop, lambda: control.alive))
+        parts.append(Part("control", control.start, control.stop, lambda: control.alive, control.renew))
         return parts
 
     # ---- outbox
@@ -145,8 +161,8 @@ class NodeParts:
         """In the committer's thread, again and again until it succeeds."""
         node, options = self._node, self._node.setup.node.outbox
         return OutboxStore.open(
-            node.folder / "outbox.db",
-            OutboxLimits(max(options.size_bytes, LEAST_SIZE_BYTES), options.age_s, options.when_full),
+            node.folder / OUTBOX_FILE,
+            OutboxLimits(options.size_bytes, options.age_s, options.when_full),
             node.wall(),
             stamp=lambda: node.wall_clock.stamp(node.clock()),
         )
@@ -154,8 +170,6 @@ class NodeParts:
     def _is_open(self, store: OutboxStore) -> None:
         clock = self._node.wall_clock
         clock.last_known_ns = max(clock.last_known_ns, store.last_wall_ns)
-        for problem in store.opening.problems:
-            log.warning("outbox: %s", problem)
         self.store, self._counts = store, store.counts()
         self._opened.set()
 
@@ -190,6 +204,7 @@ class NodeParts:
         node = self._node.setup.node
         assert node.uplink is not None
         assert self.store is not None
+        self._uplink_boot = self.store.boot
         self.uplink = Uplink(
             with_absolute_files(node.uplink, self._node.node_path.parent),
             Names(node.store, node.node),
@@ -199,12 +214,20 @@ class NodeParts:
             self.report,
             stamp_of=self._node.outlet.better_stamp(self.store.boot),
             wall_ns=self._node.wall,
+            memory=self._commands_done,
         )
         self.uplink.start()
 
     def _stop_uplink(self) -> None:
         if self.uplink is not None:
             self.uplink.stop()
+
+    def _follow_boot(self) -> None:
+        """The outbox goes on as another boot where its file was taken from under it."""
+        if self.store is not None and self.store.boot != self._uplink_boot:
+            log.warning("the outbox goes on as boot %d; the uplink is started again", self.store.boot)
+            self._stop_uplink()
+            self._start_uplink()
 
     def _uplink_lives(self) -> bool:
         return self.uplink is not None and self.uplink.alive
@@ -224,11 +247,14 @@ class NodeParts:
 
     def _tell_health(self) -> None:
         report = self.report()
-        problems = set(report["problems"])
-        for problem in sorted(problems - self._problems):
-            log.warning("%s", problem)
-        for problem in sorted(self._problems - problems):
-            log.info("no longer: %s", problem)
+        log.info("%s", health_line(report))
+        problems = {kind_of(problem): problem for problem in report["problems"]}
+        for kind, problem in problems.items():
+            if kind not in self._problems:
+                log.warning("%s", problem)
+        for kind, problem in self._problems.items():
+            if kind not in problems:
+                log.info("no longer: %s", problem)
         self._problems = problems
         if self.uplink is not None:
             self.uplink.publish_health(report)

@@ -11,6 +11,7 @@ from typing import Any
 from drivers.samples import SampleBlock
 from edge.config.setup import Setup
 from edge.node.ring import QUEUE_S, RingRecorder
+from edge.node.ring_segment import Gap
 from edge.stream.entry import Stamp
 
 
@@ -34,6 +35,7 @@ class Recording:
         self._lock = threading.Lock()
         self._early: deque[list[SampleBlock]] = deque()
         self._early_samples = 0
+        self._lost: dict[str, Gap] = {}  # of this run, by board, before there was a ring
         rate_hz = sum(board.rate_hz * len(board.cells) for board in setup.node.boards.values())
         self._most_early = round(QUEUE_S * rate_hz)
 
@@ -46,7 +48,9 @@ class Recording:
             self._early.append(list(blocks))
             self._early_samples += sum(map(len, blocks))
             while self._early_samples > self._most_early:
-                self._early_samples -= sum(map(len, self._early.popleft()))
+                oldest = self._early.popleft()
+                self._early_samples -= sum(map(len, oldest))
+                self._count_lost(oldest)
 
     def begin_run(self, setup: Setup, first_event_number: int) -> None:
         """What comes now is seen by another fusion, with another planogram."""
@@ -56,8 +60,7 @@ class Recording:
             if self._ring is not None:
                 self._ring.begin_run(setup, self._run, first_event_number)
             else:
-                self._early.clear()
-                self._early_samples = 0
+                self._forget_early()
 
     def start(self, boot: int) -> None:
         """Begin to write, with what has waited."""
@@ -70,11 +73,12 @@ class Recording:
                 self._stamp,
                 self._run,
                 self._first_event_number,
+                lost_before=list(self._lost.values()),
                 mono_ns=self._mono_ns,
             )
             for blocks in self._early:
                 self._ring.give(blocks)
-            self._early.clear()
+            self._forget_early()
 
     @property
     def alive(self) -> bool:
@@ -97,3 +101,15 @@ class Recording:
         """For health."""
         ring = self._ring
         return ring.state() if ring is not None else {"state": "waiting" if self._options.size_bytes > 0 else "off"}
+
+    def _count_lost(self, blocks: Sequence[SampleBlock]) -> None:
+        for block in blocks:
+            if len(block):
+                gap = Gap.of_block(block, "the outbox took long to open")
+                before = self._lost.get(block.board)
+                self._lost[block.board] = gap if before is None else before.joined(gap)
+
+    def _forget_early(self) -> None:
+        self._early.clear()
+        self._early_samples = 0
+        self._lost = {}

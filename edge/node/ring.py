@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,7 @@ class RingRecorder:
         setup: goes into every segment.
         options: how much and how long; a size of 0 records nothing.
         boot: the node's start. run, first_event_number: see `begin_run`.
+        lost_before: samples of this run that were lost before there was a recorder: it doesn't begin with the run.
         stamp: the wall time of a monotonic instant (`WallClock.stamp`); called by the recorder's thread.
         mono_ns: the clock of the samples' times.
         segment_s: length of a segment; borders are multiples of it.
@@ -72,6 +73,7 @@ class RingRecorder:
         run: int = 1,
         first_event_number: int = 1,
         *,
+        lost_before: Sequence[Gap] = (),
         mono_ns: Callable[[], int] = time.monotonic_ns,
         segment_s: int = SEGMENT_S,
         queue_s: float = QUEUE_S,
@@ -96,10 +98,10 @@ class RingRecorder:
         self._facts_written = self._facts
         self._next_run: _Run | None = None
         self._segment: Segment | None = None
-        self._segment_number = 0
+        self._segment_number = 1 if lost_before else 0  # the first one would promise the run's beginning
         self._todo: deque[SampleBlock] = deque()
         self._beyond: list[SampleBlock] = []  # after the segment's border: waits until all boards are past it
-        self._gaps: list[Gap] = []  # to be told in the recording
+        self._gaps = list(lost_before)  # to be told in the recording
         self._newest_ns = 0
         self._flushed_ns = 0  # by the samples' times
         self._flushed_at_ns = mono_ns()
@@ -107,8 +109,8 @@ class RingRecorder:
         self._retry_at_ns = 0
         self._trouble = ""
         # For `state`.
-        self._dropped_blocks = 0
-        self._dropped_samples = 0
+        self._dropped_blocks = sum(gap.blocks for gap in lost_before)
+        self._dropped_samples = sum(gap.samples for gap in lost_before)
         self._written_samples = 0
         self._wake = threading.Event()
         self._done = threading.Condition()

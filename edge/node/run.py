@@ -21,7 +21,6 @@ from drivers.samples import SampleBlock
 from edge.config.setup import Setup
 from edge.config.state_folder import state_folder
 from edge.fusion.engine import Fusion
-from edge.fusion.faults import blind_sentences
 from edge.node.boards import Boards
 from edge.node.hardware import Hardware
 from edge.node.health import HealthCollector
@@ -31,7 +30,7 @@ from edge.node.outlet import Outlet
 from edge.node.parts import NodeParts, package_version
 from edge.node.recording import Recording
 from edge.node.reload import planogram_digest, reload
-from edge.node.state_lock import StateLock
+from edge.node.state_lock import NodeRunsError, StateLock
 from edge.node.stock import CountsInText, Stock, begun_with, carried_over, counts_of
 from edge.node.warm_up import warm_up
 from edge.stream.wall_clock import WallClock
@@ -65,12 +64,21 @@ class RunOptions:
     seconds: float | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What signals ask for; they may come before there is a `NodeRun`."""
+
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+    reload: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+
 class NodeRun:
-    """One run of a node. Make it, `run` it; signals call `ask_to_stop` and `ask_to_reload`.
+    """One run of a node. Make it, `run` it; signals set what is `Asked`.
 
     Args:
         node_path: its node file. setup: what that says.
         clock: monotonic nanoseconds. wall: wall time in nanoseconds. sleep_s: what the loop waits by.
+        asked: where signals say what they want.
     Raises:
         NodeRunsError: another process runs this node.
     """
@@ -84,6 +92,7 @@ class NodeRun:
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
         sleep_s: Callable[[float], None] = time.sleep,
+        asked: Asked | None = None,
     ) -> None:
         self._sleep_s = sleep_s
         self.node_path = node_path
@@ -109,35 +118,31 @@ class NodeRun:
         self.boards = Boards(
             self.setup.node.boards, self._hardware.make, clock, on_notice=lambda notice: self.health.noticed([notice])
         )
-        self._stop = threading.Event()
-        self._reload = threading.Event()
+        self._asked = asked or Asked()
         self._reloading = threading.Lock()
         self._loop: FusionLoop | None = None
         self._ends_ns: int | None = None
+        self._code = 0
         self._status_ns = 0
         self._refused: dict[str, int] = {}
         self.event_count = 0
         self.clock_jumps = {"jumps": 0, "last_jump_ms": 0}
 
-    def ask_to_stop(self) -> None:
-        """End the run soon. From a signal handler or another thread."""
-        self._stop.set()
-
-    def ask_to_reload(self) -> None:
-        """Read the files again soon. From a signal handler or another thread."""
-        self._reload.set()
-
     def run(self) -> int:
-        """Until a stop is asked for. The exit code: 0, or 1 where fusion failed."""
+        """Until a stop is asked for. The exit code: 0, or 1 where fusion failed or another process took the node."""
         sys.setswitchinterval(SWITCH_S)
-        code = 0
         try:
             log.info("node %s starts; its state is in %s", self.setup.node.node, self.folder)
             self.parts.start()
-            log.debug("kernels ready after %.1f s", warm_up())
+            for problem in self._hardware.problems:
+                log.error("%s", problem)
+            log.debug("kernels ready after %.1f s", warm_up(self._wanted))
             fusion = Fusion(self.setup)
-            for sentence in blind_sentences(fusion):
-                log.warning("%s", sentence)
+            for board, why in fusion.blind_boards.items():
+                log.warning(
+                    "board %s can't be weighed with: %s; calibrate it with `shelfedge calibrate %s %s`, or give the "
+                    "folder of its record as `calibration:` in the node file", board, why, board, self.node_path,
+                )  # fmt: skip
             self.parts.wait_until_open(OPENING_S)
             self.outlet.note("started", {"version": package_version(), "node": self.setup.node.node})
             self.outlet.note("planogram", {"digest": self.digest})
@@ -153,12 +158,12 @@ class NodeRun:
                 loop.run(self._wanted)
             except Exception:
                 log.exception("fusion failed; the node ends, so that it is started again from a sound state")
-                code = 1
+                self._code = 1
         finally:
             self.manager.stopping()
             log.info("node %s stops", self.setup.node.node)
             self._end()
-        return code
+        return self._code
 
     # ---- what the loop tells (edge.node.loop.Sinks)
 
@@ -190,6 +195,8 @@ class NodeRun:
 
     def tick(self) -> None:
         """About once a second, in the supervisor's thread."""
+        self._keep_folder()
+        self.parts.host_facts.sample()
         change = self.wall_clock.look()
         if change is not None:
             self.clock_jumps = {"jumps": self.clock_jumps["jumps"] + 1, "last_jump_ms": change.jumped_ms}
@@ -197,8 +204,8 @@ class NodeRun:
             self.outlet.clock_changed(change)
         for board, state in self.boards.states.items():
             self.health.board_is(board, state.state, state.text, self.boards.mcu(board))
-        if self._reload.is_set() and self._loop is not None:
-            self._reload.clear()
+        if self._asked.reload.is_set() and self._loop is not None:
+            self._asked.reload.clear()
             with contextlib.suppress(ShelfedgeError):  # it is in the log
                 self.reload()
         now_ns = self.clock()
@@ -259,7 +266,7 @@ class NodeRun:
         return take_over
 
     def _wanted(self) -> bool:
-        return not self._stop.is_set() and (self._ends_ns is None or self.clock() < self._ends_ns)
+        return not self._asked.stop.is_set() and (self._ends_ns is None or self.clock() < self._ends_ns)
 
     def _status(self) -> str:
         states = self.boards.states
@@ -275,9 +282,25 @@ class NodeRun:
                 raise
             log.error(
                 "%s: %s; the node runs without it: events are kept in memory only, nothing is recorded",
-                self.folder, error.strerror or error,
+                self.folder, _not_made(self.folder, error),
             )  # fmt: skip
             return None
+
+    def _keep_folder(self) -> None:
+        """Hold the state folder though it was removed; give way to whoever holds it by now, since two can't write."""
+        lock = self._lock
+        if lock is None:
+            return
+        try:
+            if lock.renew():
+                log.warning("%s was removed while the node ran; it is made anew, the node goes on", self.folder)
+        except NodeRunsError as error:
+            log.error("%s was removed while the node ran, and taken: %s; this one stops", self.folder, error)
+            self._lock, self._code = None, 1
+            lock.release()
+            self._asked.stop.set()
+        except OSError as error:
+            log.warning("%s was removed and can't be made anew: %s", self.folder, error.strerror or error)
 
     def _end(self) -> None:
         with contextlib.suppress(Exception):
@@ -287,3 +310,12 @@ class NodeRun:
         self.manager.close()
         if self._lock is not None:
             self._lock.release()
+
+
+def _not_made(folder: Path, error: OSError) -> str:
+    """Why there is no such folder."""
+    for parent in (folder, *folder.parents):
+        with contextlib.suppress(OSError):
+            if parent.exists() and not parent.is_dir():
+                return f"expected a folder for the node's state, but {parent} is a file; see `state` in the node file"
+    return error.strerror or str(error)

@@ -42,3 +42,29 @@ def test_a_command_in_the_background_keeps_ignoring_it() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=30, check=False)
     assert done.returncode == 0
     assert signal.getsignal(signal.SIGINT) is not None
+
+
+EARLY = """
+import signal, sys
+class AtTyper:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, AtTyper())
+"""
+
+
+def test_while_the_command_line_is_being_imported_it_ends_without_a_traceback() -> None:
+    program = EARLY + "import edge.cli.main\nprint('still here')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_afterwards_it_is_as_it_was() -> None:
+    program = "import signal, edge.cli.main\nassert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -259,3 +259,11 @@ def test_times_that_are_none_are_refused(text: str) -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("10min", 600), ("2h", 7200), ("90 s", 90), ("3 d", 259200)])
 def test_spans(text: str, seconds: float) -> None:
     assert span_s(text, "--last") == seconds
+
+
+@pytest.mark.parametrize("choice", [["--event", "shelf-1-000001"], ["--last", "1h"], ["--run"], ["--boot", "11"]])
+def test_list_is_of_all_and_refuses_a_choice(shelfedge, shop: Path, choice: list[str]) -> None:
+    done = shelfedge("record", shop, "--list", *choice)
+    assert done.returncode == 2
+    assert "give it alone" in " ".join(done.stderr.replace("│", " ").split())
+    assert done.stdout == ""

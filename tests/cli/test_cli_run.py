@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import time
@@ -79,6 +80,68 @@ def test_either_signal_ends_it_also_while_it_starts(node_file, number):
     with NodeProcess(node_file) as node:
         node.wait_log("starts")
         assert node.stop(number) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_start_says_that_it_compiles_and_a_signal_ends_it(node_file, tmp_path, number):
+    with NodeProcess(node_file, environ={"NUMBA_CACHE_DIR": str(tmp_path / "cache")}) as node:
+        node.wait_log("compiling fusion for this machine")
+        assert node.stop(number) == 0
+        assert "Traceback" not in node.log_text()
+        assert "starts" not in node.log_text()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--for", "inf"], ["--for", "nan"], ["--for", "1e12"], ["--for", "0"], ["--visit-every", "nan"]]
+)
+def test_a_time_that_is_none_is_wrong_usage(node_file, shelfedge, wrong):
+    refused = shelfedge("run", node_file, *wrong)
+    assert refused.returncode == 2
+    assert wrong[0] in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (node_file.parent / "state").exists()
+
+
+def test_a_board_without_calibration_is_told_what_to_do_on_a_live_node(node_file):
+    text = node_file.read_text()
+    head, second = text.split("  shelf-2:")
+    second = second.replace("driver: simulated", "driver: {type: trace, file: nowhere.mcap}")
+    node_file.write_text(head + "  shelf-2:" + second)
+    with NodeProcess(node_file) as node:
+        node.wait_ready()
+        assert node.stop() == 0
+        starts, recording, blind, *_ = [line for line in node.log_text().splitlines() if "compil" not in line]
+    assert "starts" in starts
+    assert "shelf-2: its recording" in recording
+    assert "nowhere.mcap" in recording
+    assert f"shelfedge calibrate shelf-2 {node_file}" in blind
+    assert "--calibration" not in blind
+
+
+def test_a_node_that_stood_still_says_so_once(node_file):
+    with NodeProcess(node_file, "--visit-every", "1") as node:
+        node.wait_ready()
+        wait_for(lambda: events_decided(node) > 0)
+        os.kill(node.process.pid, signal.SIGSTOP)
+        time.sleep(4.0)
+        os.kill(node.process.pid, signal.SIGCONT)
+        loop = wait_for(lambda: (found := ask(node.state, {"do": "health"})["loop"])["stood_still"]["times"] and found)
+        assert loop["stood_still"]["last_s"] > 3.0
+        assert any("stood still" in problem for problem in ask(node.state, {"do": "health"})["problems"])
+        assert node.stop() == 0
+
+
+def test_the_log_names_each_problem_once_and_how_the_node_is_at_every_report(node_file):
+    """Numbers and durations in a sentence change all the time; that is no news."""
+    with node_file.open("a") as file:
+        file.write("\nhealth: {every: 1 s}\nuplink: {broker: mqtt://127.0.0.1:1}\n")
+    with NodeProcess(node_file, "--visit-every", "1") as node:
+        node.wait_ready()
+        wait_for(lambda: sum("2 of 2 boards" in line for line in node.log_text().splitlines()) > 5)
+        assert node.stop() == 0
+        lines = node.log_text().splitlines()
+    assert sum("WARNING" in line and "uplink: " in line and "(for " in line for line in lines) <= 1
+    assert not any("no longer: uplink" in line for line in lines)
 
 
 def test_two_runs_of_one_node_refuse_politely(node_file, shelfedge):
@@ -168,6 +231,7 @@ def test_a_state_folder_that_cant_be_made_is_said_and_borne(node_file):
     with NodeProcess(node_file, "--visit-every", "1", watchdog_s=3.0) as node:
         node.wait_ready()
         node.wait_log("the node runs without it")
+        assert "expected a folder for the node's state" in node.log_text()
         wait_for(lambda: node.hear().count("WATCHDOG=1") >= 2)
         assert node.stop() == 0
 
@@ -279,10 +343,15 @@ def test_a_full_disk_is_borne_and_all_is_committed_when_there_is_room_again(smal
         node.wait_ready()
         wait_for(lambda: len(committed_lines(node.state)) > 2)
         filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 4096)
-        wait_for(lambda: ask(node.state, {"do": "health"})["outbox"]["problem"])
+
+        def no_room() -> bool:
+            """Also not what the outbox had in reserve, and gives when the disk is full."""
+            with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 4096)
+            return bool(ask(node.state, {"do": "health"})["outbox"]["problem"])
+
+        wait_for(no_room)
         before = ask(node.state, {"do": "health"})
         assert "disk is full" in before["outbox"]["problem"]
         wait_for(lambda: ask(node.state, {"do": "health"})["outbox"]["queue"] > 5)

@@ -32,7 +32,17 @@ def _imported_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [[], *[[name] for name in ("demo", "replay", "plot", "score", "simulate", "flash", "trace", "config")]]
+    "command",
+    [
+        [],
+        *[
+            [name]
+            for name in (
+                *["demo", "replay", "plot", "score", "simulate", "flash", "trace", "config"],
+                *["record", "run", "events", "service"],
+            )
+        ],
+    ],
 )
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     assert _imported_by(*command, "--help") == set()

@@ -191,6 +191,20 @@ def test_lateness_of_the_loop_is_of_the_last_minute_its_maximum_of_ever() -> Non
     assert loop["late_p50_ms"] == pytest.approx(50.5)
     assert loop["late_max_ms"] == 100.0
     assert loop["late_max_ever_ms"] == 900.0
+    assert loop["stood_still"] == {"times": 0, "last_s": None, "last_ago_s": None}
+
+
+def test_a_loop_that_stood_still_is_told_with_how_long_and_when() -> None:
+    clock = Told()
+    health = HealthCollector(small_setup(), clock=clock)
+    clock.now_ns = 100 * NS_PER_S
+    health.looped(31 * NS_PER_S)
+    clock.now_ns += 20 * NS_PER_S
+    report = health.report()
+    assert report["loop"]["stood_still"] == {"times": 1, "last_s": 31.0, "last_ago_s": 20.0}
+    assert any("stood still for 31 s" in problem for problem in report["problems"])
+    clock.now_ns += 60 * NS_PER_S
+    assert not any("stood still" in problem for problem in health.report()["problems"])
 
 
 def _event(number: int, status: Status, review: bool) -> Event:

@@ -116,12 +116,21 @@ def test_a_zone_that_cant_be_read_is_left_out(tmp_path: Path) -> None:
     assert _facts(tmp_path, PI_4).read()["temperatures_c"] == {"cpu-thermal": 53.6}
 
 
-def test_the_share_of_a_cpu_is_of_the_time_between_two_askings(tmp_path: Path) -> None:
-    clock = iter([0.0, 60.0])
-    cpu = iter([5.0, 11.0])
-    host = HostFacts(tmp_path, tmp_path, _no_program, lambda: next(clock), lambda: next(cpu))
+def test_the_share_of_a_cpu_is_of_the_last_minute_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    now_s, cpu_s = [0.0], [5.0]
+    host = HostFacts(tmp_path, tmp_path, _no_program, lambda: now_s[0], lambda: cpu_s[0])
+    host.sample()
     assert host.read()["cpu_share"] is None
-    assert host.read()["cpu_share"] == 0.1
+    for second in range(1, 201):
+        now_s[0] = float(second)
+        cpu_s[0] += 0.1 if second <= 100 else 0.5
+        host.sample()
+        shares = {host.read()["cpu_share"] for _ in range(3)}
+        assert len(shares) == 1  # several askers don't shorten each other's time
+        if second in (60, 100):
+            assert shares == {0.1}
+    assert shares == {0.5}
+    assert len(host._sampled_s) <= 62
 
 
 def test_the_disk_is_that_of_a_state_folder_that_is_still_to_be_made(tmp_path: Path) -> None:

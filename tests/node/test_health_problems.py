@@ -120,6 +120,19 @@ def test_a_problem_stays_the_same_though_its_numbers_change() -> None:
     assert kind_of("shelf-1 fl: 9.5 of 10 come") == "shelf-1 fl: # of # come"
 
 
+def test_a_node_that_stood_still_says_that_and_not_that_samples_are_missing() -> None:
+    report = _with("boards/b1/cells/fl/delivered_hz", 40.0)
+    report["window_s"] = 60.0
+    report["loop"]["stood_still"] = {"times": 1, "last_s": 31.2, "last_ago_s": 12.0}
+    (problem,) = problems_of(report)
+    assert "stood still for 31 s, 12 s ago" in problem
+    later = copy.deepcopy(report)
+    later["loop"]["stood_still"]["last_ago_s"] = 59.0
+    assert [kind_of(each) for each in problems_of(later)] == [kind_of(problem)]
+    later["loop"]["stood_still"]["last_ago_s"] = 61.0
+    assert ["40.0 of 82.0" in each for each in problems_of(later)] == [True]
+
+
 def test_a_report_with_nothing_known_has_no_problems() -> None:
     assert problems_of({}) == []
     nothing = {"boards": {}, "outbox": None, "uplink": None, "ring": None, "parts": None, "clock": None, "host": None}

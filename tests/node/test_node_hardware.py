@@ -111,9 +111,21 @@ def test_a_recording_is_played_with_its_own_calibration(node):
         driver.stop()
 
 
-def test_a_recording_that_isnt_there_is_said_and_no_reason_to_end(node, caplog):
+def test_a_recording_that_isnt_there_is_said_and_no_reason_to_end(node):
     node.write_text(node.read_text().replace("driver: simulated", "driver: {type: trace, file: gone.mcap}"))
     hardware = Hardware(load_setup(node), node, 1, ToldClock())
-    assert "gone.mcap" in caplog.text
+    assert all("gone.mcap" in problem for problem in hardware.problems)
+    assert len(hardware.problems) == 2
     with pytest.raises(OSError, match=r"gone\.mcap"):
         hardware.make("shelf-1")
+
+
+@pytest.mark.parametrize(("visit_every_s", "first_s"), [(1.0, 2.0), (4.0, 5.0), (60.0, 5.0)])
+def test_somebody_who_comes_often_comes_soon(visit_every_s, first_s):
+    hardware = Hardware(load_setup(demo_node_path()), demo_node_path(), 1, ToldClock(), visit_every_s)
+    assert hardware._simulated is not None
+    stage = hardware._simulated.stage
+    stage.play(first_s - 0.2)
+    assert not stage.movements
+    stage.play(first_s + 10.0)
+    assert stage.movements
