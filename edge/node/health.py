@@ -69,8 +69,8 @@ class HealthCollector:
         self._loops = 0
         self._latest_ever_ns = 0
         self._running_since_ns: int | None = None
-        self._still_count = 0
-        self._still: tuple[int, int] | None = None  # the last time: when it was over, for how long
+        # How often it stood still; the last time: when it was over, for how long. One value, so that it is read whole.
+        self._still = (0, 0, 0)
         self._statuses: Counter[Status] = Counter()
         self._reviews = 0
         self._last_events: deque[tuple[int, Event]] = deque(maxlen=LAST_EVENTS)
@@ -114,7 +114,7 @@ class HealthCollector:
         self._late_ns[at], self._loop_ns[at] = late_ns, now_ns
         self._loops += 1
         if late_ns >= STOOD_STILL_NS:
-            self._still, self._still_count = (now_ns, late_ns), self._still_count + 1
+            self._still = (self._still[0] + 1, now_ns, late_ns)
         self._latest_ever_ns = max(self._latest_ever_ns, late_ns)
 
     def decided(self, events: Iterable[Event]) -> None:
@@ -176,7 +176,7 @@ class HealthCollector:
             return self._events, [event_to_object(event) for event in found]
 
     def _loop(self, now_ns: int, since_ns: int) -> dict[str, Any]:
-        still = self._still
+        times, over_ns, lasted_ns = self._still
         late_ms = self._late_ns[(self._loop_ns >= since_ns) & (self._loop_ns > 0)] / 1e6
         p50, p99, most = np.percentile(late_ms, (50, 99, 100)) if late_ms.size else (None, None, None)
         return {
@@ -186,9 +186,9 @@ class HealthCollector:
             "late_max_ms": None if most is None else round(float(most), 2),
             "late_max_ever_ms": round(self._latest_ever_ns / 1e6, 2),
             "stood_still": {
-                "times": self._still_count,
-                "last_s": None if still is None else round(still[1] / NS_PER_S, 1),
-                "last_ago_s": None if still is None else round((now_ns - still[0]) / NS_PER_S, 1),
+                "times": times,
+                "last_s": round(lasted_ns / NS_PER_S, 1) if times else None,
+                "last_ago_s": round((now_ns - over_ns) / NS_PER_S, 1) if times else None,
             },
         }
 
