@@ -88,6 +88,8 @@ class _Chip:
         self.status: int | None = None  # the counter in the last STATUS
         self.breaks = 0  # how many breaks of the line there were when it was last heard
         self.overruns = self.told_overruns = 0  # by the MCU's counter; booked as such
+        # Losses at a break of the line that were booked as the MCU's own by its counters alone, by the break's cause.
+        self.lent: Counter[Cause] = Counter()
 
 
 class Books:
@@ -248,6 +250,14 @@ class Books:
                 self._told_dropped += full
                 self._lost(gap.chip, "tx full", gap.begin_ns, gap.end_ns, full)
                 rest -= own + full
+                if gap.cause in _BREAKS:
+                    chip.lent[gap.cause] += own + full
+            if gap.cause == "unexplained":  # what the counters meant then, and the line's loss was that before
+                for cause in _BREAKS:
+                    back = min(rest, chip.lent[cause])
+                    chip.lent[cause] -= back
+                    rest -= back
+                    self._lost(gap.chip, cause, gap.begin_ns, gap.end_ns, back)
             self._lost(gap.chip, gap.cause, gap.begin_ns, gap.end_ns, rest)
         self._gaps.clear()
 

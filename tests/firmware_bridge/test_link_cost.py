@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.link.cost import measure_link_cost
+from hil.link_cost import measure_link_cost
 
 
 @pytest.mark.parametrize(("chips", "rate_hz"), [(8, 80.0), (4, 10.0), (1, 10.0)])

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.link.losses import Books
@@ -62,6 +62,8 @@ FATES = st.sampled_from(["come", "come", "come", "link damage", "mcu overrun", "
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(FATES, st.integers(0, 90), st.booleans()), max_size=40))
+@example([("link damage", 1, False), ("come", 1, False), ("mcu overrun", 1, True), ("come", 0, True)])
+@example([("link damage", 2, False), ("come", 1, False), ("tx full", 2, True), ("come", 0, True)])
 def test_received_and_lost_are_the_conversions_whatever_happens_in_what_order(
     story: list[tuple[str, int, bool]],
 ) -> None:

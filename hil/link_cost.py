@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 from firmware_bridge.link.session import Link
-from firmware_bridge.protocol.codes import PROTOCOL_VERSION
+from firmware_bridge.protocol.codes import NO_SENSOR_MV, PROTOCOL_VERSION
 from firmware_bridge.protocol.commands import decode_command
 from firmware_bridge.protocol.frames import Deframer, encode_frame
 from firmware_bridge.protocol.identity import Identity
@@ -94,7 +94,7 @@ class _Line:
         data += self._frame(Samples(0, 1, begin_us & 0xFFFFFFFF, tuple(rows)))
         if self.now_us // _STATUS_US != begin_us // _STATUS_US:
             chips = tuple(ChipStatus(n, 1250, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3) for n in self._conversions)
-            data += self._frame(Status(0, 1, self.now_us // 1000, 1, 5000, 0xFFFF, 0, 0, 0, 0, 900, chips))
+            data += self._frame(Status(0, 1, self.now_us // 1000, 1, 5000, NO_SENSOR_MV, 0, 0, 0, 0, 900, chips))
         return data
 
     def _frame(self, message: McuMessage) -> bytes:
