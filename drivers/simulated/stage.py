@@ -52,7 +52,6 @@ class Stage:
         settled_g: board to (x_mm, y_mm, grams) of each unit that lay there at the beginning.
 
     Args:
-        only: keep what acts on this board alone; the others are played all the same, since the scene is one.
         manner: how people handle things.
     """
 
@@ -61,13 +60,11 @@ class Stage:
         world: World,
         scene: Scene,
         seed: int,
-        only: str | None = None,
         manner: hands.Manner = hands.AS_MEASURED,
     ) -> None:
         self.world = world
         self.movements: list[Movement] = []
         self.disturbances: list[Disturbance] = []
-        self._only = only
         self._manner = manner
         self._forces: dict[str, list[Force]] = {board: [] for board in world.boards}
         self._shakes: dict[str, list[Shake]] = {board: [] for board in world.boards}
@@ -202,9 +199,8 @@ class Stage:
                 self._burst(other, start, end - start, _log_uniform(self._rng, NEIGHBOUR_RMS_G))
 
     def _add(self, board: str, forces: Sequence[Force], shakes: Sequence[Shake]) -> None:
-        if self._only in (None, board):
-            self._forces[board].extend(forces)
-            self._shakes[board].extend(shakes)
+        self._forces[board].extend(forces)
+        self._shakes[board].extend(shakes)
 
     def _disturbed(self, board: str, start_s: float, end_s: float) -> None:
         self.disturbances.append(Disturbance(board, start_s, end_s))

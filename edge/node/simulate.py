@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibration.record import BoardCalibration, CellCalibration
-from drivers.errors import DriverError
 from drivers.simulated.batch import simulate
 from drivers.simulated.board import BoardSimulator
 from drivers.simulated.draw import CellPlace, draw_board
@@ -95,9 +94,9 @@ def labels_of(movements: Iterable[Movement]) -> tuple[Label, ...]:
     )
 
 
-def stage_for(setup: Setup, scene: Scene, seed: int, only: str | None = None) -> Stage:
+def stage_for(setup: Setup, scene: Scene, seed: int) -> Stage:
     """The node's shelves with people in front of them."""
-    return Stage(world_for(setup, seed), scene, seed, only)
+    return Stage(world_for(setup, seed), scene, seed)
 
 
 def simulated_blocks(
@@ -164,19 +163,3 @@ def live_drivers(
     return {
         name: SimulatedDriver(BoardSimulator(name, board, stage, seed), clock) for name, board in physics.items()
     }, stage
-
-
-def live_driver(setup: Setup, board: str, seed: int, clock: Callable[[], int] = time.monotonic_ns) -> SimulatedDriver:
-    """One board's driver alone: its samples are the same as among `live_drivers`.
-
-    Raises DriverError for a board that the node doesn't have or that isn't simulated, or options that mean nothing.
-    """
-    if board not in setup.node.boards:
-        raise DriverError(f"no board {board!r} in the node file; expected one of {', '.join(setup.node.boards)}")
-    driver = setup.node.boards[board].driver
-    if driver.type != "simulated":
-        raise DriverError(f"{board}: its driver is {driver.type!r}, not 'simulated'")
-    if driver.options:
-        raise DriverError(f"{board}: a simulated board has no options; remove {', '.join(sorted(driver.options))}")
-    stage = stage_for(setup, RandomShopper(seed), seed, only=board)
-    return SimulatedDriver(BoardSimulator(board, physics_for(setup, seed)[board], stage, seed), clock)

@@ -108,16 +108,11 @@ class Supervisor:
         self._parts = [_Running(part) for part in parts]
         self._clock = clock
         self._stop = threading.Event()
-        self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
         """Begin; the parts start in the background."""
         self._thread.start()
-
-    def wait_started(self, timeout_s: float) -> bool:
-        """Whether each part has been tried once, waiting for it."""
-        return self._started.wait(timeout_s)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop all parts, in their order. What hasn't ended by then is left to the end of the process."""
@@ -151,7 +146,6 @@ class Supervisor:
         give_way()
         while not self._stop.is_set():
             self.look()
-            self._started.set()
             waited_for = any(not each.up and not each.failed_ns for each in self._parts)
             self._stop.wait(READY_EVERY_S if waited_for else LOOK_EVERY_S)
         self.end()

@@ -45,13 +45,6 @@ class SeqRanges:
         at = bisect_right(self._firsts, number) - 1
         return self._lasts[at] if at >= 0 and number <= self._lasts[at] else None
 
-    def next_from(self, number: int) -> int | None:
-        """The first number in a range that isn't before this one; None where there is none."""
-        if number in self:
-            return number
-        at = bisect_right(self._firsts, number)
-        return self._firsts[at] if at < len(self._firsts) else None
-
     def drop_below(self, number: int) -> None:
         """Forget every number before this one."""
         gone = bisect_left(self._lasts, number)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from drivers.hx711.codes import BITS, CODE_MAX, CODE_MIN, is_cut_short, is_full_run, trailing_ones
+from drivers.hx711.codes import BITS, CODE_MAX, CODE_MIN, is_cut_short, trailing_ones
 
 LEAST_JUMP_COUNTS = 2000.0
 _FULL_RUNS = (0, -1, *((1 << n) - 1 for n in range(15, BITS)))
@@ -102,8 +102,3 @@ def _explained(tare: int, readings: Sequence[CutReading]) -> TareFit:
         else:
             bits -= _UNLIKELY_BITS
     return TareFit(tare, bits, tuple(codes))
-
-
-def is_named(code: int | None) -> bool:
-    """Whether a code is one of those with a name: 2^n - 1, 0 or -1."""
-    return code is not None and is_full_run(code)

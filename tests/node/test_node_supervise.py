@@ -124,10 +124,14 @@ def test_a_part_that_isnt_ready_is_waited_for(clock):
 
 def test_they_stop_the_other_way_round(clock):
     order: list[str] = []
-    parts = [Part(name, lambda: None, lambda name=name: order.append(name)) for name in ("outbox", "uplink", "health")]
+    started = threading.Event()  # the last of them
+    parts = [
+        Part(name, begin, lambda name=name: order.append(name))
+        for name, begin in (("outbox", lambda: None), ("uplink", lambda: None), ("health", started.set))
+    ]
     supervisor = Supervisor(parts, clock)
     supervisor.start()
-    assert supervisor.wait_started(10.0)
+    assert started.wait(10.0)
     supervisor.stop()
     assert order == ["health", "uplink", "outbox"]
 

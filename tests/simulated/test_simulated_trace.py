@@ -10,14 +10,13 @@ import typer
 from typer.testing import CliRunner
 
 from calibration.record import BoardCalibration, CellCalibration
-from drivers.errors import DriverError
 from drivers.samples import SampleBlock
 from edge.cli.simulate import simulate
 from edge.config.demo import demo_node_path
 from edge.config.errors import ConfigError
 from edge.config.setup import Setup, load_setup
 from edge.node.scene_file import read_scene
-from edge.node.simulate import live_driver, live_drivers, physics_for, simulate_trace
+from edge.node.simulate import physics_for, simulate_trace
 from edge.trace.event import Kind
 from edge.trace.reader import TraceReader
 
@@ -85,18 +84,6 @@ def test_a_known_calibration_is_kept_and_the_boards_fit_it(demo):
     boards = physics_for(setup, 1)
     assert [c.counts_per_gram for c in boards["shelf-1"].cells] == pytest.approx([-300.0] * 4, rel=0.005)
     assert [c.zero_counts for c in boards["shelf-1"].cells] == [5000.0] * 4
-
-
-def test_live_drivers_and_a_driver_alone_give_the_same(demo):
-    drivers, stage = live_drivers(demo, 6, clock=lambda: 0)
-    alone = live_driver(demo, "shelf-2", 6, clock=lambda: 0)
-    for driver in (*drivers.values(), alone):
-        driver.start()
-    together = {name: driver.read(12_000_000_000) for name, driver in drivers.items()}
-    assert np.array_equal(alone.read(12_000_000_000).counts, together["shelf-2"].counts)
-    assert stage.movements
-    with pytest.raises(DriverError, match="shelf-9"):
-        live_driver(demo, "shelf-9", 6)
 
 
 def test_a_scripted_scene_says_what_happens(demo, tmp_path):
