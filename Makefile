@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable
+# Tests start some hundred processes: without bytecode files each would compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What the tests need of the system: the shelf MCU's compiler, flasher and emulator; the broker that events go to.
 RIG_PACKAGES := gcc make gcc-avr avr-libc avrdude libsimavr-dev mosquitto
@@ -21,8 +23,12 @@ help:
 demo: .venv/.demo
 	@.venv/bin/shelfedge demo
 
-test: lint tools
-	$(PYTHON) -m pytest -n 2
+# While the linters run, the kernels are compiled for the tests: a minute that nobody has to wait for.
+test: .venv/.dev tools
+	@$(PYTHON) -m edge.node.warm_up >/dev/null 2>&1 & kernels=$$!; \
+	$(MAKE) --no-print-directory lint || { kill $$kernels; exit 1; }; \
+	wait $$kernels; true
+	$(PYTHON) -m pytest -n 3 --dist worksteal
 
 hil: .venv/.dev tools
 	BENCH="$(BENCH)" $(PYTHON) -m pytest tests/hil

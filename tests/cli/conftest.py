@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked_cli import ForkedCli
 
-ROOT = Path(__file__).parents[2]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
-def shelfedge() -> Command:
+def shelfedge() -> Iterator[Command]:
     """Runs `shelfedge` with these arguments in a process of its own."""
+    cli = ForkedCli()
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "edge.cli.main", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            timeout=120,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-        )
+        return cli.run([str(each) for each in arguments], cwd or Path.cwd(), {**os.environ, "COLUMNS": "100"})
 
-    return run
+    yield run
+    cli.close()
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def test_any_split_comes_out_whole_p8(seed: int, step_ms: int, segment_s: int, f
             ring.give(blocks)
             if number in flushes:
                 assert ring.flush()
-        assert ring.stop()
+        assert ring.stop(60.0)
         assert all(same(everything(folder / "ring")[board], boards[board]) for board in boards)
         [run] = runs_in(folder / "ring")
         assert not run.gaps
@@ -52,7 +52,7 @@ def test_any_piece_holds_exactly_its_samples(begin_ms: int, length_ms: int) -> N
         ring = recorder(folder / "ring", setup, segment_s=7, queue_s=600)
         for blocks, _, _ in live(boards, 1, 2000):
             ring.give(blocks)
-        assert ring.stop()
+        assert ring.stop(60.0)
         [run] = runs_in(folder / "ring")
         origin_ns = min(int(b.time_ns[0]) for b in boards.values()) // S * S
         begin_ns = origin_ns + begin_ms * 1_000_000

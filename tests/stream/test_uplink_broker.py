@@ -6,7 +6,6 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,6 @@ from edge.stream.outbox.errors import OutboxUnavailableError
 from edge.stream.outbox.records import OutboxLimits
 from edge.stream.uplink.patience import Pace
 from hil.broker import Broker, free_port
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker", extra=["max_queued_messages 0"]) as broker:
-        yield broker
-
-
-@pytest.fixture
-def outbox() -> MemoryOutbox:
-    return MemoryOutbox()
 
 
 def test_the_birth_comes_first_then_the_backlog_then_what_is_new(broker: Broker, outbox: MemoryOutbox) -> None:
@@ -80,7 +68,7 @@ def test_a_clean_stop_sends_what_is_there_and_says_stopped(broker: Broker, outbo
 def test_the_broker_says_offline_of_a_node_that_is_gone(broker: Broker, outbox: MemoryOutbox) -> None:
     with Listener(broker) as listener:
         uplink = start_uplink(outbox, broker)
-        until(lambda: uplink.state()["state"] == "connected", "the connection")
+        until(lambda: statuses(listener) != [], "the birth")
         assert uplink._session is not None
         uplink._session._connection._client.socket().shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
         until(lambda: len(statuses(listener)) >= 3, "offline, and online again")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import cbor2
 import pytest
@@ -16,12 +14,6 @@ from hil.chaos_proxy import Chaos, ChaosProxy, packet_length
 
 PACE = Pace(retry_first_s=0.01, retry_most_s=0.1, stable_s=0.2, silence_s=5.0, ack_first_s=0.5, ack_most_s=1.0)
 ENTRIES = 1000
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker", extra=["max_queued_messages 0"]) as broker:
-        yield broker
 
 
 def deliver(broker: Broker, chaos: Chaos, acknowledged: bool) -> tuple[ChaosProxy, Listener]:

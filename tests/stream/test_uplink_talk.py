@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,6 @@ from uplink_bed import (
 from edge.stream.uplink.patience import Pace
 from edge.stream.uplink.topics import Names
 from hil.broker import Broker, free_port
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker", extra=["max_queued_messages 0"]) as broker:
-        yield broker
-
-
-@pytest.fixture
-def outbox() -> MemoryOutbox:
-    return MemoryOutbox()
 
 
 @pytest.mark.parametrize(

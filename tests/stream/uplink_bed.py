@@ -117,6 +117,7 @@ class Listener:
     """Somebody at the broker who reads everything of the nodes, and may publish."""
 
     def __init__(self, broker: Broker, topic: str = "shelfedge/#", user: tuple[str, str] | None = None) -> None:
+        assert broker.tls is None, "it speaks plainly; where TLS is the question, make a client for it"
         self.messages: list[tuple[str, bytes, bool]] = []
         self._ready = threading.Event()
         self._topic = topic
@@ -125,8 +126,6 @@ class Listener:
         self.client.max_queued_messages_set(0)
         if user is not None:
             self.client.username_pw_set(*user)
-        if broker.tls is not None:
-            raise NotImplementedError
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._ready.set()
         self.client.on_message = self._on_message
