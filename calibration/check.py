@@ -1,6 +1,7 @@
 """``--check``: one weight, once, against an existing calibration; half a minute.
 
-The weight may lie anywhere: its sum must come out right, and its place is told. What no longer holds is named; the
+The weight is asked for in the middle, where every cell carries its part of it: there a single gain that has changed
+shows best. The sum must come out right wherever it lies, and its place is told. What no longer holds is named; the
 record isn't touched.
 """
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from calibration.findings import Finding, Reason
 from calibration.levels import Level, Rest, change
 from calibration.placements import BoardSite, CalibrationInputError
+from calibration.plan import MIDDLE
 from calibration.prompts import Progress, Prompt, Step
 from calibration.record import BoardCalibration
 from calibration.watch import BoardWatch
@@ -118,6 +120,8 @@ class CalibrationCheck:
         if self._empty is not None:
             live = float(np.nansum((self._watch.finder.latest - self._empty.counts) / self._gain))
         held = min(rest.seconds / HOLD_S, 1.0) if rest is not None and self._step is Step.PUT else 0.0
+        if live is None or abs(live) < LOADED_SHARE * self._weight_g:
+            held = 0.0  # the empty board rests too
         left_s = LIMIT_S - waited_s
         return Progress(self._step, live, rest is not None, held, left_s, left_s)
 
@@ -127,8 +131,9 @@ class CalibrationCheck:
                 return []
             self._empty = rest.last(EMPTY_S)
             self._step = Step.PUT
-            text = f"Put {self._weight_g:g} g anywhere on the board."
-            return [Prompt(Step.PUT, text, weight_g=self._weight_g, number=1, of=1, limit_s=LIMIT_S)]
+            x_mm, y_mm = (float(each) for each in self.site.xy_mm.mean(axis=0))
+            text = f"Put {self._weight_g:g} g in the middle of the board."
+            return [Prompt(Step.PUT, text, MIDDLE, x_mm, y_mm, self._weight_g, 1, 1, limit_s=LIMIT_S)]
         assert self._empty is not None
         moved, cov = change(self._empty, rest.first(HOLD_S))
         forces = moved / self._gain

@@ -20,14 +20,22 @@ class Reason(StrEnum):
     NO_RETURN = "no return to zero"
     OFF_LABEL = "off the label"
     NOT_MOVED = "weight not moved"
+    NOT_EMPTY = "board not empty"
     WRONG_PLACE = "wrong place"
     LIFTED_EARLY = "lifted too early"
     WRONG_WEIGHT = "wrong weight"
     SWAPPED_BOARDS = "swapped boards"
     STOPPED = "stopped"
     OFF_CALIBRATION = "calibration no longer holds"
+    WRONG_RATE = "wrong rate"
+    BUMPED = "bumped"
+    TOO_SHORT = "too short for the noise"
+    TOO_STEADY = "temperature too steady"
+    UNRELATED = "temperature doesn't explain it"
+    NO_THERMOMETER = "no thermometer"
 
     WIRING_DIFFERS = "wiring differs"
+    WIRING_UNSURE = "wiring unsure"
     REVERSED_CELL = "reversed cell"
     UNEVEN = "uneven"
     CELL_ELSEWHERE = "cell elsewhere"
@@ -39,6 +47,7 @@ class Reason(StrEnum):
 TOLD_ONLY = frozenset(
     {
         Reason.WIRING_DIFFERS,
+        Reason.WIRING_UNSURE,
         Reason.REVERSED_CELL,
         Reason.UNEVEN,
         Reason.CELL_ELSEWHERE,

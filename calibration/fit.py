@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from calibration.placements import MV_PER_V_PER_COUNT, NV_PER_COUNT, BoardSite, Placement, changes
 from calibration.solve import PLACE_SD_MM, Problem, Solution, problem_of, without
-from calibration.wiring import Wiring, find_wiring, lane_wiring
+from calibration.wiring import find_wiring, lane_wiring
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class PlaceFit:
             of it. doubt_share: standard deviation of that.
         off_x_mm, off_y_mm: how far from its guided place the weight lay; nan where the cells can't tell.
         off_alone_mm: the distance, by a fit in which this place has no say.
-        blame: how much better everything fits without this place (chi²).
+        blame: how much better everything fits without this place (chi²). left_chi2: what misfit the others have then.
     """
 
     placement: Placement
@@ -91,6 +91,7 @@ class PlaceFit:
     off_y_mm: float
     off_alone_mm: float
     blame: float
+    left_chi2: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class BoardFit:
         cells: in the node file's order.
         cell_of: cell_of[channel] is the cell that it carries, as index into `cells`.
         wiring_sure: another wiring would fit clearly worse. own_lanes: each cell carries a plate of its own.
+        wiring_doubtful: the cells whose channels can't be told apart, as index into `cells`.
         load_relative_sd: a weight on the board, at the worst of the places, against the reference weight.
         misfit: how much worse the sums agree than noise explains, at least 1; it is in `load_relative_sd`.
         common_relative_sd: that the reference weight itself may be off.
@@ -116,6 +118,7 @@ class BoardFit:
     places: tuple[PlaceFit, ...]
     cell_of: tuple[int, ...]
     wiring_sure: bool
+    wiring_doubtful: tuple[int, ...]
     own_lanes: bool
     load_relative_sd: float
     misfit: float
@@ -167,6 +170,7 @@ def fit_board(
         tuple(_place(problem, solution, p, placements, place_sd_mm) for p in range(len(placements))),
         solution.cell_of,
         wiring.sure,
+        wiring.doubtful,
         own_lanes,
         float(load_sd.max()),
         inflated,
@@ -177,7 +181,7 @@ def fit_board(
         max(returns, key=abs, default=0.0),
         _hysteresis(placements, a),
         _repeatability(placements, a, solution),
-        _untold(site, problem, wiring, own_lanes, cov),
+        _untold(site, problem, solution, own_lanes, cov),
     )
 
 
@@ -238,7 +242,7 @@ def _place(
     residual_g = float(solution.force_left[p]) * placement.weight_g
     same = [each.place == placement.place for each in placements]
     if all(same):
-        return PlaceFit(placement, residual_g, 0.0, 1.0, float(off[0]), float(off[1]), math.nan, 0.0)
+        return PlaceFit(placement, residual_g, 0.0, 1.0, float(off[0]), float(off[1]), math.nan, 0.0, 0.0)
     others = without(problem, solution.cell_of, p, same, place_sd_mm)
     return PlaceFit(
         placement,
@@ -249,6 +253,7 @@ def _place(
         float(off[1]),
         float(np.sqrt((others.off_mm**2).sum())) if len(axes) else math.nan,
         solution.chi2 - others.chi2,
+        others.chi2,
     )
 
 
@@ -297,7 +302,7 @@ def _repeatability(placements: Sequence[Placement], a: Floats, solution: Solutio
     return math.sqrt(float(((solution.force_left * weight) ** 2).sum()) / spare)
 
 
-def _untold(site: BoardSite, problem: Problem, wiring: Wiring, own_lanes: bool, cov: Floats) -> tuple[str, ...]:
+def _untold(site: BoardSite, problem: Problem, solution: Solution, own_lanes: bool, cov: Floats) -> tuple[str, ...]:
     """What no data of this run say."""
     told = []
     cells = len(site.cells)
@@ -307,12 +312,7 @@ def _untold(site: BoardSite, problem: Problem, wiring: Wiring, own_lanes: bool, 
         told.append("each cell carries a plate of its own: where on its plate a weight lies can't be told")
     elif len(problem.axes) < 2:
         told.append("the cells stand in one line: where across that line a weight lies can't be told")
-    if cells > 1 and not wiring.sure:
-        told.append(
-            "which channel carries which cell isn't clear from this run: another wiring fits nearly as well; the node "
-            "file's is kept; press on each corner and watch which bar moves (shelfedge monitor)"
-        )
-    relative = np.sqrt(np.diag(cov)) / np.abs(wiring.solution.grams_per_count)
+    relative = np.sqrt(np.diag(cov)) / np.abs(solution.grams_per_count)
     if cells > 1 and float(relative.max()) > 0.005:
         told.append(
             f"the plate is so stiff that sums don't tell each cell's own gain: those are known to "

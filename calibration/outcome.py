@@ -11,15 +11,17 @@ import numpy.typing as npt
 
 from calibration.accuracy import PlaceAccuracy, place_accuracy, smallest_weight_g
 from calibration.findings import Finding, Reason
-from calibration.fit import BoardFit, BoardNoise, fit_board
+from calibration.fit import BoardFit, BoardNoise, PlaceFit, fit_board
+from calibration.more_places import places_to_weigh
 from calibration.placements import BoardSite, Placement
-from calibration.plan import MIDDLE, GuidedPlace, PlanStep
+from calibration.plan import GuidedPlace, PlanStep
 from calibration.record import BoardCalibration, CalibrationRun, CellCalibration, PlaceResidual
-from calibration.verdict import PLACE_SD_MM, Empties, judge, suspect
+from calibration.verdict import Empties, is_odd, is_uneven, judge, suspect
 
 Floats = npt.NDArray[np.float64]
 
 ALIKE_SHARE = 0.1  # a placement that was repeated and came out so alike was no mistake: both are kept
+AS_LIKELY_CHI2 = 30.0  # two placements that leave the others so equally well may both be the one that went wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A run that could end here, looked at."""
+    """A run that could end here, looked at.
+
+    Attributes:
+        place_sd_mm: how far from its places the weight was taken to lie, along each axis.
+    """
 
     fit: BoardFit
     findings: list[Finding]
     placements: list[Placement]
+    place_sd_mm: float
 
     @property
     def is_suspicious(self) -> bool:
@@ -73,18 +80,27 @@ class Review:
             return []
         doubtful = sorted(self.fit.places, key=lambda place: -place.blame)
         for place in [worst, *doubtful]:
-            if place.placement.place not in repeated and place.blame > 0.25 * worst.blame:
+            as_likely = place.left_chi2 < 4.0 * worst.left_chi2 + AS_LIKELY_CHI2
+            if place.placement.place not in repeated and place.blame > 0.25 * worst.blame and as_likely:
                 return [_once_more(place.placement)]
         return []
 
     def extra(self, most: int) -> list[PlanStep]:
-        """The corners once more, where the gains leave places unsure and enough may be added."""
-        weight_g = max(place.placement.weight_g for place in self.fit.places)
-        worst = max((each.gains_mm for each in place_accuracy(self.fit, weight_g)), default=0.0)
-        corners = {p.placement.place: p.placement for p in self.fit.places if p.placement.place != MIDDLE}
-        if worst <= PLACE_SD_MM or len(corners) > most or self.is_suspicious:
+        """Up to ``most`` placements more, where it isn't clear yet which channel carries which cell, or how well the
+        board tells places; none while something is wrong anyway."""
+        if self.is_suspicious or any(finding.refuses for finding in self.findings):
             return []
-        return [_once_more(placement) for placement in corners.values()]
+        doubtful = [self._nearest(cell) for cell in self.fit.wiring_doubtful]
+        chosen = doubtful or places_to_weigh(self.fit, most, self.place_sd_mm)
+        return [_once_more(place.placement) for place in chosen[: max(most, 0)]]
+
+    def _nearest(self, cell: int) -> PlaceFit:
+        """The placement nearest to a cell."""
+        site = self.fit.site.cells[cell]
+        return min(
+            self.fit.places,
+            key=lambda place: math.dist((place.placement.x_mm, place.placement.y_mm), (site.x_mm, site.y_mm)),
+        )
 
 
 def _once_more(placement: Placement) -> PlanStep:
@@ -102,34 +118,55 @@ def review(
     tolerance_share: float,
     place_sd_mm: float,
 ) -> Review:
-    """Fit what there is and judge it. Of repeated placements that disagree, the newer one is believed.
+    """Fit what there is and judge it, without placements that went wrong and were made good by others.
 
     Args:
         empties: for each rest of the empty board its time in s, float64[channels] of counts, and the same of counts per
             second.
     """
-    kept = _without_mistakes(placements)
     counts = np.array([each for _, each, _ in empties])
     zero = counts[-1]
     strayed = counts.std(axis=0, ddof=1) if len(counts) > 2 else np.zeros_like(zero)
     noise = BoardNoise(zero, np.hypot(strayed, np.sqrt(np.diag(window_cov))), sample_noise, window_cov, window_s)
+    kept = list(placements)
     fit = fit_board(site, kept, noise, tolerance_share, place_sd_mm)
+    while (mistake := _outvoted(fit)) is not None:
+        kept = [each for each in kept if each is not mistake]
+        fit = fit_board(site, kept, noise, tolerance_share, place_sd_mm)
     at, drift = np.array([time for time, _, _ in empties]), np.array([each for _, _, each in empties])
-    return Review(fit, judge(fit, Empties(at, counts, drift)), kept)
+    return Review(fit, judge(fit, Empties(at, counts, drift)), kept, place_sd_mm)
 
 
-def _without_mistakes(placements: Sequence[Placement]) -> list[Placement]:
-    kept: list[Placement] = []
-    for placement in placements:
-        older = [
-            p for p in kept if (p.place, p.weight_g, p.leg) == (placement.place, placement.weight_g, placement.leg)
+def newest_believed(placements: Sequence[Placement]) -> list[Placement]:
+    """The last placement was asked for since its place looked wrong: without those there that disagree with it."""
+    newest = placements[-1]
+    most = ALIKE_SHARE * float(np.abs(newest.change).sum())
+    return [
+        each
+        for each in placements
+        if (each.place, each.weight_g, each.leg) != (newest.place, newest.weight_g, newest.leg)
+        or float(np.abs(newest.change - each.change).sum()) <= most
+    ]
+
+
+def _outvoted(fit: BoardFit) -> Placement | None:
+    """A placement that went wrong, where others at its place didn't: a newer one, or two that agree with the rest.
+
+    A weight that weighs otherwise there must have been put right since; one that merely lay elsewhere is outvoted.
+    """
+    odd = [each for each in fit.places if is_odd(each)]
+    for worst in sorted(odd, key=lambda place: -place.blame):
+        own = worst.placement
+        good = [
+            each.placement
+            for each in fit.places
+            if not is_odd(each)
+            and (each.placement.place, each.placement.weight_g, each.placement.leg)
+            == (own.place, own.weight_g, own.leg)
         ]
-        for old in older:
-            away = float(np.abs(placement.change - old.change).sum())
-            if away > ALIKE_SHARE * float(np.abs(placement.change).sum()):
-                kept = [each for each in kept if each is not old]
-        kept.append(placement)
-    return kept
+        if any(other.begin_ns > own.begin_ns for other in good) or (len(good) > 1 and not is_uneven(worst)):
+            return own
+    return None
 
 
 def record_of(

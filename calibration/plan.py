@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.placements import BoardSite, CalibrationInputError
+from calibration.placements import BoardSite, CalibrationInputError, CellSite
 
-INSET = 0.8  # of the way from the middle to the cell: the weight stands on the board, most of it on that cell
+INSET = 0.9  # of the way from the middle to the cell: the weight stands on the board, most of it on that cell
 EDGE_MM = 50.0  # a weight's own half width, and a hand's
 APART_MM = 40.0  # places nearer than this are one
 MIDDLE = "middle"
+ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _around(site: BoardSite, middle: GuidedPlace) -> list[tuple[float, float, st
         y_mm = middle.y_mm + INSET * (cell.y_mm - middle.y_mm)
         x_mm = min(max(x_mm, edge_x), site.width_mm - edge_x)
         y_mm = min(max(y_mm, edge_y), site.depth_mm - edge_y)
-        name = side if side != MIDDLE and sides.count(side) == 1 else f"near cell {cell.name}"
+        name = side if side != MIDDLE and sides.count(side) == 1 else _counted(cell, site)
         found.append((x_mm, y_mm, name))
     start = math.radians(-150.0)  # front left, on a board stretched to a square
 
@@ -110,8 +111,22 @@ def _around(site: BoardSite, middle: GuidedPlace) -> list[tuple[float, float, st
     return sorted(found, key=turn)
 
 
+def _counted(cell: CellSite, site: BoardSite) -> str:
+    """A cell's place by counting from the left along its row, or its name where another one stands behind it."""
+    row = [other for other in site.cells if _row(other.y_mm, site) == _row(cell.y_mm, site)]
+    nth = sum(other.x_mm < cell.x_mm for other in row)
+    if sum(other.x_mm == cell.x_mm for other in row) > 1 or nth >= len(ORDINALS):
+        return f"near cell {cell.name}"
+    return f"{_row(cell.y_mm, site) or MIDDLE}, {ORDINALS[nth]} from left"
+
+
+def _row(y_mm: float, site: BoardSite) -> str:
+    along = y_mm / site.depth_mm
+    return "front" if along < 0.35 else "back" if along > 0.65 else ""
+
+
 def _side(x_mm: float, y_mm: float, site: BoardSite) -> str:
-    across, along = x_mm / site.width_mm, y_mm / site.depth_mm
-    words = ["front" if along < 0.35 else "back" if along > 0.65 else ""]
+    across = x_mm / site.width_mm
+    words = [_row(y_mm, site)]
     words.append("left" if across < 0.35 else "right" if across > 0.65 else "middle")
     return " ".join(word for word in words if word)

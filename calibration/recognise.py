@@ -46,6 +46,7 @@ class Recogniser:
         self._weight_g = weight_g
         self._per_gram: float | None = None
         self._signs: Floats | None = None
+        self._most: Floats | None = None
 
     @property
     def knows_grams(self) -> bool:
@@ -53,16 +54,34 @@ class Recogniser:
         return self._per_gram is not None
 
     def learn(self, moved: Floats, step: PlanStep) -> None:
-        """Keep the first placement's change."""
+        """Keep the first placement's change, and each cell's sign from where it felt the most so far: far from the
+        weight a soft plate pulls a cell up."""
         if self._per_gram is None:
             self._per_gram = float(np.nansum(np.abs(moved))) / step.weight_g
             self._signs = np.sign(moved)
+            self._most = np.abs(moved)
+            return
+        assert self._signs is not None
+        assert self._most is not None
+        more = np.abs(moved) > self._most
+        self._signs = np.where(more, np.sign(moved), self._signs)
+        self._most = np.where(more, np.abs(moved), self._most)
 
     def grams(self, moved: Floats) -> float | None:
         """About what lies there; None before the first placement."""
         if self._per_gram is None or self._signs is None:
             return None
         return float(np.nansum(moved * self._signs)) / self._per_gram
+
+    def less_g(self, moved: Floats) -> float:
+        """How much less than nothing lies on the board, at least; 0 where that isn't sure.
+
+        A cell that never felt half as much before may have any sign: it is taken to feel weight.
+        """
+        if self._per_gram is None or self._signs is None or self._most is None:
+            return 0.0
+        felt = np.where(self._most < 0.5 * np.abs(moved), np.abs(moved), moved * self._signs)
+        return max(-float(np.nansum(felt)) / self._per_gram, 0.0)
 
     def load(self, moved: Floats, noise: Floats, step: PlanStep, placements: Sequence[Placement]) -> tuple[Load, str]:
         """What a change against the empty board means while ``step`` is asked for, and why, where it is wrong."""

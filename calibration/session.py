@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from calibration.elsewhere import Elsewhere
 from calibration.findings import Finding, Reason
 from calibration.levels import Level, Rest, RestBegan, RestEnded, change
-from calibration.outcome import Outcome, Review, review
+from calibration.outcome import Outcome, Review, newest_believed, review
 from calibration.placements import BoardSite, Placement
 from calibration.plan import PlanStep, steps_for
 from calibration.prompts import Progress, Prompt, Step
-from calibration.recognise import Load, Recogniser
+from calibration.recognise import EMPTY_SHARE, Load, Recogniser
 from calibration.solve import PLACE_SD_MM
-from calibration.verdict import dead_channels, noise_in_counts
+from calibration.taken import Taken
+from calibration.verdict import board_not_empty, dead_channels, noise_in_counts
 from calibration.warm_up import LOOK_S, WARM_UP_S, drift_of, is_warm
 from calibration.watch import BoardWatch
 from drivers.samples import SampleBlock
@@ -44,8 +46,9 @@ class RunOptions:
     Attributes:
         warm_up_limit_s, step_limit_s: how long it waits for an empty board at rest, and for each step.
         most_mistakes: at one step, before it is refused.
-        most_repeats: suspicious placements that are asked for again. most_extra: placements added where the place of a
-            weight would stay unsure (a stiff plate).
+        most_repeats: suspicious placements that are asked for again.
+        most_extra: placements added where wiring or places would stay unsure (a stiff plate); enough_s: and none more
+            once this would be passed, at this person's pace.
         tolerance_share: standard deviation of the reference weight, as a share of it.
         place_sd_mm: how far from its place a person puts it, along each axis.
     """
@@ -54,19 +57,10 @@ class RunOptions:
     step_limit_s: float = 90.0
     most_mistakes: int = 4
     most_repeats: int = 3
-    most_extra: int = 4
+    most_extra: int = 20
+    enough_s: float = 540.0
     tolerance_share: float = 0.0003
     place_sd_mm: float = PLACE_SD_MM
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A weight that has rested: the empty board before, the level with it on, and since when."""
-
-    step: PlanStep
-    before: Level
-    with_it: Level
-    begin_ns: int
 
 
 @dataclass(slots=True)
@@ -76,6 +70,7 @@ class _Run:
     placements: list[Placement] = field(default_factory=list)
     empties: list[tuple[float, Floats, Floats]] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
+    doubted: bool = False  # the placement that comes next was asked for since its place looked wrong
     extra: int = 0
     scatter: Floats | None = None
 
@@ -98,21 +93,24 @@ class CalibrationSession:
         self.site = site
         self.outcome: Outcome | None = None
         self._options = options
-        self._steps = steps_for(site, weight_g, more_loads_g)
+        self._first_steps = steps_for(site, weight_g, more_loads_g)
+        self._steps = list(self._first_steps)
         self._watch = BoardWatch(len(site.cells), site.rate_hz)
-        self._others: dict[str, BoardWatch] = {}
+        self._away = Elsewhere(site.rate_hz)
         self._recogniser = Recogniser(site, weight_g)
         self._run = _Run()
+        self._began_again = False
+        self._left_g: float | None = None  # what lies there though the weight was taken off, about
         self._step = Step.CLEAR
         self._at = 0  # of the steps
         self._empty: Level | None = None
         self._judged: tuple[Rest, Load] | None = None
-        self._loaded: _Taken | None = None
-        self._closing: tuple[_Taken, Rest] | None = None  # taken off, and the empty board's rest that began then
+        self._loaded: Taken | None = None
+        self._closing: tuple[Taken, Rest] | None = None  # taken off, and the empty board's rest that began then
         self._broke_off = False
         self._mistakes: list[Reason] = []
         self._begin_ns: int | None = None
-        self._now_ns = 0
+        self._now_ns = self._first_ns = 0
         self._heard_ns = 0
         self._said: list[Prompt] = []
         self._elsewhere: list[str] = []
@@ -128,11 +126,11 @@ class CalibrationSession:
             return []
         self._now_ns = now_ns
         if self._begin_ns is None:
-            self._begin_ns = self._heard_ns = now_ns
+            self._begin_ns = self._heard_ns = self._first_ns = now_ns
             self._say(Step.CLEAR, "Clear the board and keep your hands off it.")
         for block in blocks:
             if block.board != self.site.board:
-                self._look_elsewhere(block)
+                self._away.push(block, self._recogniser)
                 continue
             if len(block):
                 self._heard_ns = now_ns
@@ -143,6 +141,7 @@ class CalibrationSession:
                 if self._watch.finder.rest is not None and self.outcome is None:
                     self._resting(self._watch.finder.rest)
         if self.outcome is None:
+            self._look_elsewhere()
             self._look_after()
         said: list[Prompt | Progress] = list(self._said)
         self._said = []
@@ -202,6 +201,11 @@ class CalibrationSession:
         assert self._empty is not None
         moved, _ = change(self._empty, rest.first(BASE_S))
         step = self._steps[self._at]
+        self._left_g = None
+        less_g = self._recogniser.less_g(moved)
+        if less_g > EMPTY_SHARE * step.weight_g and not self._began_again:
+            self._begin_again(less_g)
+            return
         load, why = self._recogniser.load(moved, self._watch.finder.noise, step, self._run.placements)
         if load is Load.SAME_PLACE and Reason.WRONG_PLACE in self._mistakes:
             load = Load.RIGHT  # told once, and meant it: perhaps the earlier one was wrong; the fit will tell
@@ -214,6 +218,7 @@ class CalibrationSession:
             elif self._loaded is None or self._recogniser.differs(
                 moved, self._loaded.with_it.counts - self._empty.counts
             ):
+                self._left_g = self._recogniser.grams(moved)
                 self._say(Step.TAKE_OFF, "Take everything off the board.", "something still lies on it")
         elif load is Load.NOTHING:
             finder = self._watch.finder
@@ -223,6 +228,16 @@ class CalibrationSession:
             reason = Reason.WRONG_PLACE if load is Load.SAME_PLACE else Reason.WRONG_WEIGHT
             self._mistake(reason, why, take_off=True)
         self._broke_off = False
+
+    def _begin_again(self, less_g: float) -> None:
+        """The board stands lower than when it was taken to be empty: something lay on it then, and nothing counts."""
+        self._began_again = True
+        self._run, self._steps, self._at = _Run(), list(self._first_steps), 0
+        self._recogniser = Recogniser(self.site, self._steps[0].weight_g)
+        self._judged = self._loaded = self._closing = None
+        self._mistakes = []
+        why = f"the board weighs about {less_g:.0f} g less than when the run began: something lay on it then"
+        self._say(Step.CLEAR, "Clear the board and keep your hands off it; it begins again.", why)
 
     def _hold(self, rest: Rest) -> None:
         """Take the placement once it has rested for long enough to be known well enough."""
@@ -237,7 +252,7 @@ class CalibrationSession:
         if doubt > GOOD_ENOUGH and rest.seconds < HOLD_S[1]:
             return
         step = self._steps[self._at]
-        self._loaded = _Taken(step, self._empty, level, rest.begin_ns)
+        self._loaded = Taken(step, self._empty, level, rest.begin_ns)
         self._judged = (rest, Load.TAKEN)
         self._mistakes = []
         self._elsewhere = []
@@ -245,7 +260,7 @@ class CalibrationSession:
         if step.then_empty:
             self._say(Step.TAKE_OFF, "Got it. Take the weight off.")
             return
-        self._run.placements.append(_placement(self._loaded, None, rest.end_ns))
+        self._run.placements.append(self._loaded.placement(None, rest.end_ns))
         self._at += 1
         self._ask()
 
@@ -263,7 +278,7 @@ class CalibrationSession:
         assert self._closing is not None
         taken, rest = self._closing
         self._closing = None
-        self._run.placements.append(_placement(taken, rest.first(BASE_S), rest.begin_ns))
+        self._run.placements.append(taken.placement(rest.first(BASE_S), rest.begin_ns))
         if self._at + 1 == len(self._steps) and taken.step is self._steps[self._at]:
             self._keep_empty(rest)
             self._finish()
@@ -272,17 +287,20 @@ class CalibrationSession:
         """All steps are done: fit, ask again for what looks wrong, or end."""
         run, options = self._run, self._options
         assert run.scatter is not None
+        if run.doubted:
+            run.placements = newest_believed(run.placements)
         noise = self._watch.sample_noise(run.scatter)
         found: Review = review(
             self.site, run.placements, run.empties, run.scatter, noise, self._watch.window_ns / 1e9,
             options.tolerance_share, options.place_sd_mm,
         )  # fmt: skip
         run.placements = found.placements
-        more = found.again(run.repeated, options.most_repeats) or found.extra(options.most_extra - run.extra)
+        more = found.again(run.repeated, options.most_repeats) or found.extra(self._affordable())
         if not more:
             self._done(Outcome(found.fit, tuple(found.findings)))
             return
-        reason = "let me see that one again" if found.is_suspicious else "one more round makes places surer"
+        reason = "let me see that one again" if found.is_suspicious else "so far so good; a few more make places surer"
+        run.doubted = found.is_suspicious
         if found.is_suspicious:
             run.repeated += [step.place.name for step in more]
         else:
@@ -291,6 +309,12 @@ class CalibrationSession:
         self._at += 1
         self._ask(reason)
 
+    def _affordable(self) -> int:
+        """How many placements may still be added."""
+        taken_s = (self._now_ns - self._first_ns) / 1e9
+        each_s = max(taken_s / (self._at + 1), 1.0)
+        return min(self._options.most_extra - self._run.extra, int((self._options.enough_s - taken_s) / each_s))
+
     def _mistake(self, reason: Reason, why: str, take_off: bool = False) -> None:
         self._mistakes.append(reason)
         if self._mistakes.count(reason) > self._options.most_mistakes:
@@ -298,6 +322,8 @@ class CalibrationSession:
             remedy = "put the weight where the picture shows, let go, and wait until it is taken"
             refusal = Finding(reason, place, f"{len(self._mistakes)} times: {why}", remedy)
             graver = [self._swapped()] if self._elsewhere else dead_channels(self._answered)
+            if not graver and (noisy := self._too_noisy_to_see()):
+                graver = [noisy]
             self._refuse([*graver, refusal])
         elif take_off:
             self._say(Step.TAKE_OFF, "Take it off again.", why)
@@ -367,6 +393,8 @@ class CalibrationSession:
             return Finding(
                 Reason.RESTLESS, "", evidence, "find what shakes or touches it: a fan, a door, a loose cable"
             )
+        if self._left_g is not None:
+            return board_not_empty(self._left_g)
         if self._mistakes:
             return Finding(
                 self._mistakes[-1], self._steps[self._at].place.name, "and then nothing more came", "begin again"
@@ -387,24 +415,16 @@ class CalibrationSession:
         k = int(np.nanargmax(noise))
         return noise_in_counts(k, float(noise[k]), self.site.rate_hz)
 
-    def _look_elsewhere(self, block: SampleBlock) -> None:
-        """Another board of the node: did the weight come down there?"""
-        if block.board not in self._others:
-            self._others[block.board] = BoardWatch(8, self.site.rate_hz)
-        watch = self._others[block.board]
-        for events in watch.push(block):
-            for event in events:
-                if isinstance(event, RestBegan) and self._step is Step.PUT and self._came_down(watch, event.rest):
-                    self._elsewhere.append(block.board)
-                    self._ask(f"something came down on {block.board} instead")
-
-    def _came_down(self, other: BoardWatch, rest: Rest) -> bool:
-        """The other board stands elsewhere than before, while this one rests empty."""
+    def _look_elsewhere(self) -> None:
+        """Did the weight come down on another board, while this one rests empty?"""
+        if self._step is not Step.PUT:
+            self._away.forget()
         own = self._judged
         if own is None or own[1] is not Load.NOTHING or self._watch.finder.rest is not own[0]:
-            return False
-        before = other.finder.level
-        return before is not None and self._recogniser.stands_out(rest.last(1.0).counts - before, other.finder.noise)
+            return
+        if board := self._away.take():
+            self._elsewhere.append(board)
+            self._ask(f"something came down on {board} instead")
 
     def _waited_s(self) -> float:
         return (self._now_ns - self._begin_ns) / 1e9 if self._begin_ns is not None else 0.0
@@ -420,12 +440,3 @@ class CalibrationSession:
         warming = self._drift if self._step is Step.CLEAR else None
         left = STEP_S * (len(self._steps) - self._at)
         return Progress(self._step, live, rest is not None, held, max(limit_s - self._waited_s(), 0.0), left, warming)
-
-
-def _placement(taken: _Taken, after: Level | None, end_ns: int) -> Placement:
-    up, up_cov = change(taken.before, taken.with_it)
-    down, down_cov = change(after, taken.with_it) if after is not None else (None, None)
-    step, place = taken.step, taken.step.place
-    return Placement(
-        place.name, place.x_mm, place.y_mm, step.weight_g, up, up_cov, down, down_cov, taken.begin_ns, end_ns, step.leg
-    )

@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 PLACE_SD_MM = 8.0
 PRIOR_SHARE = 0.2
 MODEL_SHARE = 0.0003  # of the weight: creep within seconds, hysteresis, a cell that isn't quite straight
+MOST_SIGMAS = 5.0
 LEVER_MM = 20.0  # cells spread by less than this (rms) along a line don't tell where along it a weight lies
 
 
@@ -62,7 +63,8 @@ class Solution:
     Attributes:
         cell_of: cell_of[k] is the cell that channel k carries, as index into the node file's order.
         grams_per_count: float64[channels], with sign; cov: of them.
-        chi2: misfit of everything, the prior included.
+        chi2: misfit of everything, the prior included. blunt_chi2: the same with no equation counting for more than
+            `MOST_SIGMAS`: one placement with another weight can't outvote all others.
         force_left: float64[placements], (Σ r - W) / W.
         off_mm: float64[placements, axes], where the weight lay by the fit, less its place.
         force_sd: float64[placements], doubt of one placement's sum, as a share of W.
@@ -72,6 +74,7 @@ class Solution:
     grams_per_count: Floats
     cov: Floats
     chi2: float
+    blunt_chi2: float
     force_left: Floats
     off_mm: Floats
     force_sd: Floats
@@ -114,7 +117,7 @@ def solve(problem: Problem, cell_of: Sequence[int], place_sd_mm: float = PLACE_S
         a = np.linalg.solve(normal, matrix.T @ right)
     cov = np.linalg.inv(normal)
     left = rows @ a - goals
-    chi2 = float(left @ left) + float((((a - prior) / (PRIOR_SHARE * prior)) ** 2).sum())
+    squares = np.concatenate([left, (a - prior) / (PRIOR_SHARE * prior)]) ** 2
     n = problem.weight_g.size
     moment_sd = np.sqrt(place_sd_mm**2 + _moment_noise(problem, levers, a))
     shape = (len(problem.axes), n)
@@ -122,7 +125,8 @@ def solve(problem: Problem, cell_of: Sequence[int], place_sd_mm: float = PLACE_S
         tuple(order),
         a,
         cov,
-        chi2,
+        float(squares.sum()),
+        float(np.minimum(squares, MOST_SIGMAS**2).sum()),
         left[:n] * force_sd,
         left[n:].reshape(shape).T * moment_sd.T,
         force_sd,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from calibration.accuracy import place_accuracy
 from calibration.findings import Finding, Reason
 from calibration.fit import BoardFit, PlaceFit
+from calibration.more_places import ENOUGH_MM, places_sd_mm
 from calibration.placements import NV_PER_COUNT
 
 Floats = npt.NDArray[np.float64]
@@ -21,15 +22,16 @@ OTHER_WEIGHT_SHARE = 0.15  # mechanics hardly ever takes that much off one place
 CLEAR_SIGMAS = 6.0
 WRONG_PLACE_MM = 60.0
 LABEL_SHARE = 0.15
+POUND_KG = 0.45359237
 RETURN_SHARE = 0.005
 DRIFT_SHARE_PER_MIN = 0.003
 LOAD_SD_SHARE = 0.0025
 NOISE_G = 2.5
 NOISE_OVER_DATASHEET = 8.0
 HIDES_OVER_DATASHEET = 20.0
-PLACE_SD_MM = 1.5  # 95 % of the places then lie within 3 mm: 1.5 along each axis, hypot has its 95 % at 2.45 sigma
 DEAD_SHARE = 0.02
 ELSEWHERE_MM = 40.0
+BINDS = "the board binds: free it all around, look for a neighbour, a screw or a label that touches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,12 @@ def judge(fit: BoardFit, empties: Empties) -> list[Finding]:
         *_weights(fit),
         *_label(fit),
     ]
-    return found + _told(fit)
+    return found or _told(fit)  # what else a refused run seems to say isn't worth telling
 
 
 def suspect(fit: BoardFit) -> PlaceFit | None:
     """The placement that most likely went wrong: it lies far from its place, or the others would weigh it otherwise."""
-    odd = [place for place in fit.places if _is_uneven(place) or _off_mm(place) > WRONG_PLACE_MM]
+    odd = [place for place in fit.places if is_odd(place)]
     return max(odd, key=lambda place: place.blame) if odd else None
 
 
@@ -78,13 +80,18 @@ def apart_share(fit: BoardFit) -> tuple[float, str]:
     return (worst.alone_share, worst.placement.place) if worst is not None else (0.0, "")
 
 
-def _is_uneven(place: PlaceFit) -> bool:
+def is_odd(place: PlaceFit) -> bool:
+    """It lies far from its place, or the others would weigh it otherwise."""
+    return is_uneven(place) or _off_mm(place) > WRONG_PLACE_MM
+
+
+def is_uneven(place: PlaceFit) -> bool:
     """The others would weigh it otherwise: a place that is merely wrong leaves the sums right."""
     return abs(place.alone_share) > max(2 * UNEVEN_SHARE, CLEAR_SIGMAS * place.doubt_share)
 
 
 def _is_uneven_there(fit: BoardFit, name: str) -> bool:
-    return any(_is_uneven(place) for place in fit.places if place.placement.place == name)
+    return any(is_uneven(place) for place in fit.places if place.placement.place == name)
 
 
 def _off_mm(place: PlaceFit) -> float:
@@ -102,6 +109,15 @@ def dead_channels(answers: Sequence[Floats]) -> list[Finding]:
         remedy = "check that the board rests on this cell, and its plug; a broken gauge needs a new cell"
         found.append(Finding(Reason.DEAD_CELL, f"channel {k}", evidence, remedy))
     return found
+
+
+def board_not_empty(left_g: float) -> Finding:
+    """Something stays on the board when the weight is off; less than nothing: it binds, the empty board did rest."""
+    if left_g < 0:
+        evidence = f"after the weight was taken off, the board stands {-left_g:.0f} g lower than before"
+        return Finding(Reason.NO_RETURN, "", evidence, f"{BINDS}, and repeat")
+    evidence = f"after the weight was taken off, about {left_g:.0f} g lay on the board still"
+    return Finding(Reason.NOT_EMPTY, "", evidence, f"clear the board and begin again; if nothing lies there, {BINDS}")
 
 
 def noise_in_counts(channel: int, sample_counts: float, rate_hz: float) -> Finding | None:
@@ -153,14 +169,13 @@ def _drift_or_return(fit: BoardFit, empties: Empties) -> list[Finding]:
     if abs(fit.zero_return_g) > max(RETURN_SHARE * weight, 6.0 * fit.load_relative_sd / fit.misfit * weight):
         share = 100 * abs(fit.zero_return_g) / weight
         evidence = f"after the weight was taken off, {fit.zero_return_g:+.1f} g stayed ({share:.1f} % of it)"
-        remedy = "the board binds: free it all around, look for a screw or a label that touches, and repeat"
-        return [Finding(Reason.NO_RETURN, "", evidence, remedy)]
+        return [Finding(Reason.NO_RETURN, "", evidence, f"{BINDS}, and repeat")]
     return []
 
 
 def _places(fit: BoardFit) -> list[Finding]:
     worst = suspect(fit)
-    if worst is None or _is_uneven(worst):
+    if worst is None or is_uneven(worst):
         return []
     evidence = f"the weight lay about {_off_mm(worst):.0f} mm from where it should"
     return [Finding(Reason.WRONG_PLACE, worst.placement.place, evidence, "put it where the picture shows, and repeat")]
@@ -169,7 +184,7 @@ def _places(fit: BoardFit) -> list[Finding]:
 def _weights(fit: BoardFit) -> list[Finding]:
     share, place = apart_share(fit)
     if abs(share) > OTHER_WEIGHT_SHARE:
-        evidence = f"there the weight was {100 * share:+.0f} % of what it was at the other places"
+        evidence = f"there the weight was {100 * (1 + share):.0f} % of what it was at the other places"
         remedy = "use the same weight at every place; if it was the same, the board binds there"
         return [Finding(Reason.WRONG_WEIGHT, place, evidence, remedy)]
     contradicts = place and _is_uneven_there(fit, place) and any(_off_mm(p) > WRONG_PLACE_MM for p in fit.places)
@@ -188,15 +203,22 @@ def _weights(fit: BoardFit) -> list[Finding]:
 def _label(fit: BoardFit) -> list[Finding]:
     off = [cell for cell in fit.cells if cell.off_label is not None]
     beyond = [c for c in off if abs(c.off_label or 0.0) > LABEL_SHARE + 2.0 * c.gain_relative_sd]
+    shares = np.array([1.0 + (cell.off_label or 0.0) for cell in off])
+    if len(off) > 1 and len(beyond) == len(off) and float(np.ptp(shares)) < 2.2 * LABEL_SHARE * float(shares.mean()):
+        output = float(np.mean([cell.mv_per_v or 0.0 for cell in off]))
+        share = 100 * float(shares.mean())
+        evidence = f"each cell gives about {output:.3f} mV/V at its capacity, all alike {share:.0f} % of the label"
+        remedy = "is the weight what you said, and are the cells what the node file says?"
+        for said, ratio in ("pounds taken for kilograms", POUND_KG), ("kilograms taken for pounds", 1.0 / POUND_KG):
+            if abs(float(shares.mean()) / ratio - 1.0) < LABEL_SHARE:
+                remedy = f"{said}, perhaps: {remedy}"
+        return [Finding(Reason.OFF_LABEL, "", evidence, remedy)]
     found = []
-    alike = len(off) > 1 and len(beyond) == len(off) and float(np.ptp([c.off_label for c in off])) < 0.1
     for cell in beyond:
         label = fit.site.cells[fit.cells.index(cell)].rated_mv_per_v
         off_label = f"{100 * (cell.off_label or 0):+.0f} % off its label ({label:g} mV/V)"
         evidence = f"{cell.mv_per_v:.3f} mV/V at its capacity, {off_label}"
         remedy = "compare the label with the node file's capacity; if they agree, the cell or its mounting is bad"
-        if alike:
-            remedy = "all cells are off alike: is the weight what you said, and are the cells what the node file says?"
         found.append(Finding(Reason.OFF_LABEL, cell.name, evidence, remedy))
     return found
 
@@ -207,6 +229,11 @@ def _told(fit: BoardFit) -> list[Finding]:
         pairs = ", ".join(f"channel {k} carries {fit.cells[c].name}" for k, c in enumerate(fit.cell_of) if k != c)
         remedy = "the calibration allows for it; was the weight at the corners that the picture showed?"
         found.append(Finding(Reason.WIRING_DIFFERS, "", f"the wiring isn't the node file's: {pairs}", remedy))
+    if fit.wiring_doubtful:
+        cells = " and ".join(fit.cells[c].name for c in fit.wiring_doubtful)
+        evidence = f"this run can't tell the channels of {cells} apart: another wiring fits nearly as well"
+        remedy = "press on each of them and watch which bar moves (shelfedge monitor)"
+        found.append(Finding(Reason.WIRING_UNSURE, cells, evidence, remedy))
     for cell in fit.cells:
         if cell.reversed:
             evidence = "its counts fall under load"
@@ -222,8 +249,10 @@ def _told(fit: BoardFit) -> list[Finding]:
         found.append(Finding(Reason.UNEVEN, place, evidence, "see that the board moves freely there"))
     weight = max(p.placement.weight_g for p in fit.places)
     worst = max(place_accuracy(fit, weight), key=lambda each: each.gains_mm, default=None)
-    if worst is not None and worst.gains_mm > PLACE_SD_MM:
-        evidence = f"places are known to {worst.gains_mm:.1f} mm (standard deviation) only ({worst.place})"
+    if worst is not None and places_sd_mm(fit) > 1.05 * ENOUGH_MM:
+        evidence = (
+            f"the plate is stiff: places are known to {worst.gains_mm:.1f} mm (standard deviation, {worst.place})"
+        )
         remedy = "place the weight with a ruler, or once more around, and it gets better"
         found.append(Finding(Reason.PLACE_UNSURE, "", evidence, remedy))
     found += [Finding(Reason.UNTOLD, "", sentence, "") for sentence in fit.untold]

@@ -19,6 +19,9 @@ from drivers.simulated.scene import Lean, Pick, Put
 from drivers.simulated.world import Unit
 
 FAR_MM = 150.0
+POUND_G = 453.59237
+FORGOTTEN = (0.05, 0.6)  # what is left behind or lay there, as a share of the weight
+NEIGHBOUR = (0.08, 0.2)  # what a board beside it takes of a weight on the near half, and half of it stays stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +58,29 @@ class Installer:
     _forces: dict[str, list[Force]] = field(default_factory=dict)
     _shakes: dict[str, list[Shake]] = field(default_factory=dict)
     _lying: Unit | None = None
+    _there: tuple[float, float, float] | None = None
     _bound_g: float = 0.0
     _next_step_s: float = 3.0
     _odd: str = ""
+    _visits: int = 0
 
     def __post_init__(self) -> None:
         boards = [self.site.board, *([self.other_board] if self.other_board else [])]
         self.settled_g = {board: [] for board in boards}
         self._forces = {board: [] for board in boards}
         self._shakes = {board: [] for board in boards}
+        if self.habits.stubborn == "something lay there":
+            share, x, y = (float(v) for v in self.rng.uniform((FORGOTTEN[0], 0.2, 0.2), (FORGOTTEN[1], 0.8, 0.8)))
+            self._there = (x * self.site.width_mm, y * self.site.depth_mm, share * self.weight_g)
+            self.settled_g = {**self.settled_g, self.site.board: [self._there]}
 
     def acting(self, board: str, until_s: float) -> tuple[list[Force], list[Shake]]:
         """What begins on a board before a time and wasn't asked for before."""
         while self._next_step_s < until_s:
             self._walk(self._next_step_s)
-            self._next_step_s += float(self.rng.exponential(60.0 / max(self.habits.steps_per_min, 1e-6)))
+            restless = self.habits.stubborn == "never at rest"
+            per_min = 600.0 if restless else max(self.habits.steps_per_min, 1e-6)
+            self._next_step_s += float(self.rng.exponential(60.0 / per_min))
         forces = [force for force in self._forces[board] if force.begin_s < until_s]
         shakes = [shake for shake in self._shakes[board] if shake.begin_s < until_s]
         self._forces[board] = [force for force in self._forces[board] if force.begin_s >= until_s]
@@ -97,8 +108,15 @@ class Installer:
             pushes, knocks = hands.lean(self.site.width_mm, self.site.depth_mm, lean, rng)
             self._add(self.site.board, pushes, knocks)
             at_s += 1.5
-        x_mm, y_mm = self._near(prompt.x_mm, prompt.y_mm)
+        x_mm, y_mm = self.near(prompt.x_mm, prompt.y_mm)
         grams = prompt.weight_g
+        if habits.stubborn == "pounds for kilograms":
+            grams *= POUND_G / 1000.0
+        self._visits += 1
+        if self._there is not None and self._visits == 2:  # he takes what lay there out of the way
+            x_there, y_there, there_g = self._there
+            self._add(self.site.board, [Force(x_there, y_there, (at_s - 0.5, at_s - 0.1), (0.0, -there_g))], [])
+            self._there = None
         odd = self._odd == prompt.place
         if not self._odd and habits.stubborn and prompt.place != "middle":
             self._odd, odd = prompt.place, True
@@ -107,6 +125,8 @@ class Installer:
             x_mm, y_mm = self._far_from(prompt.x_mm, prompt.y_mm)
         if stubborn == "wrong weight":
             grams *= 0.72
+        if stubborn == "half the weight":
+            grams *= 0.5
         unit = Unit("weight", grams, None, x_mm, y_mm)
         board = self.other_board if habits.stubborn == "swapped boards" else self.site.board
         forces, end_s = hands.put([unit], Put(at_s, "", contact_s=float(rng.uniform(0.5, 1.6))), rng)
@@ -118,6 +138,11 @@ class Installer:
             if not early:
                 self._put_again(prompt, end_s + 5.0)
             return
+        if habits.stubborn == "touches its neighbour" and x_mm > 0.6 * self.site.width_mm:
+            self._bound_g = float(rng.uniform(*NEIGHBOUR)) * grams
+            edge = (self.site.width_mm, y_mm)
+            self._add(board, [Force(*edge, (at_s, at_s + 0.1), (0.0, -self._bound_g))], [])
+            self._lying = Unit("stuck", grams, None, x_mm, y_mm)
         if stubborn == "corners apart":  # the plate's corner comes to lie on the frame
             self._bound_g = float(rng.uniform(0.07, 0.14)) * grams
             corner = (self.site.width_mm * (x_mm > self.site.width_mm / 2),
@@ -129,7 +154,7 @@ class Installer:
         """He noticed himself that he was too quick."""
         assert prompt.x_mm is not None
         assert prompt.y_mm is not None
-        unit = Unit("weight", prompt.weight_g, None, *self._near(prompt.x_mm, prompt.y_mm))
+        unit = Unit("weight", prompt.weight_g, None, *self.near(prompt.x_mm, prompt.y_mm))
         forces, _ = hands.put([unit], Put(at_s, "", contact_s=float(self.rng.uniform(0.5, 1.6))), self.rng)
         self._add(self.site.board, forces, [])
         self._lying = unit
@@ -145,11 +170,23 @@ class Installer:
             corner = (self.site.width_mm * (unit.x_mm > self.site.width_mm / 2),
                       self.site.depth_mm * (unit.y_mm > self.site.depth_mm / 2))  # fmt: skip
             self._add(board, [Force(*corner, (end_s - 0.1, end_s), (0.0, self._bound_g))], [])
+        if unit.sku == "stuck":
+            edge = (self.site.width_mm, unit.y_mm)
+            self._add(board, [Force(*edge, (end_s - 0.1, end_s), (0.0, self._bound_g * 0.5))], [])
+        if self.habits.stubborn == "something left behind" and self._visits == 2:
+            self._visits += 1
+            left = float(self.rng.uniform(*FORGOTTEN)) * self.weight_g
+            at = (float(self.rng.uniform(0.2, 0.8)) * self.site.width_mm, unit.y_mm)
+            self._add(board, [Force(*at, (end_s - 0.1, end_s), (0.0, left))], [])
         if self.habits.stubborn == "no return to zero":
             stays = 0.02 * self.weight_g * (1.0 if self.rng.random() < 0.5 else -1.0)
             self._add(board, [Force(unit.x_mm, unit.y_mm, (end_s - 0.1, end_s), (0.0, stays))], [])
 
-    def _near(self, x_mm: float, y_mm: float) -> tuple[float, float]:
+    def add(self, forces: list[Force]) -> None:
+        """What acts on the board besides."""
+        self._add(self.site.board, forces, [])
+
+    def near(self, x_mm: float, y_mm: float) -> tuple[float, float]:
         """Uniform on a disc around the place."""
         away, turn = self.habits.off_mm * float(np.sqrt(self.rng.random())), 2 * np.pi * float(self.rng.random())
         return x_mm + away * float(np.cos(turn)), y_mm + away * float(np.sin(turn))
@@ -167,7 +204,8 @@ class Installer:
     def _walk(self, at_s: float) -> None:
         for board in self._shakes:
             x, y = self.rng.uniform(0, self.site.width_mm), self.rng.uniform(0, self.site.depth_mm)
-            peak, hz = self.rng.uniform(1.0, 8.0), self.rng.uniform(5.0, 20.0)
+            peaks = (100.0, 400.0) if self.habits.stubborn == "never at rest" else (1.0, 8.0)
+            peak, hz = self.rng.uniform(*peaks), self.rng.uniform(5.0, 20.0)
             self._shakes[board].append(
                 Shock(float(x), float(y), at_s, float(peak), float(hz), float(self.rng.uniform(0.05, 0.2)))
             )

@@ -1,18 +1,14 @@
-"""The quick check of an old calibration, the creep run, and the zero against temperature."""
+"""The quick check of an old calibration."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from calibration_board import GAINS, Script, driver_for, physics_of, site_of, with_gain
 
 from calibration.check import CalibrationCheck
-from calibration.creep import C3_SHARE_30_MIN, fit_creep, fit_temperature
-from calibration.creep_run import CreepRun
 from calibration.findings import Reason
-from calibration.placements import CalibrationInputError
 from calibration.record import BoardCalibration, CalibrationError, CellCalibration
 from drivers.simulated.physics import BoardPhysics
 
@@ -95,49 +91,3 @@ def test_a_record_of_another_board_is_an_error() -> None:
     record = BoardCalibration(board="x", cells={"fl": CellCalibration(zero_counts=0, counts_per_gram=200)})
     with pytest.raises(CalibrationError, match="differ in their cells"):
         CalibrationCheck(site_of(), record, 2000.0)
-
-
-def test_the_creep_run_finds_the_creep_that_the_cells_have() -> None:
-    site = site_of()
-    physics = physics_of(
-        site, list(GAINS.values()), noise_counts=30.0,
-        change=lambda k, cell: replace(cell, creep=((60.0, 0.0006), (600.0, 0.0006)), walk_counts=1.0, daily_g=0.0),
-    )  # fmt: skip
-    script = Script()
-    script.put(450.0, 200.0, 8000.0, 8.0)
-    run = CreepRun(site, 1.0 / np.array(list(GAINS.values())), 8000.0, lasts_s=900.0)
-    driver = driver_for(physics, script)
-    now_s = 0.0
-    while run.result is None and not run.failed:
-        now_s += 2.0
-        run.push([driver.read(round(now_s * 1e9))], round(now_s * 1e9))
-    assert run.result is not None
-    assert 0.0006 < run.result.share_30_min < 0.0016
-    assert run.result.grade == "more than a hobby cell may"
-
-
-def test_creep_is_fitted_on_the_logarithm_of_time() -> None:
-    rng = np.random.default_rng(21)
-    since = np.arange(1.0, 1200.0)
-    grams = 5000.0 + 5000.0 * 0.00009 * np.log10(since / 10.0) + rng.normal(0, 0.1, since.size)
-    fit = fit_creep(since, grams, 5000.0)
-    assert fit.share_per_decade == pytest.approx(0.00009, abs=4 * fit.share_per_decade_sd + 2e-6)
-    assert abs(fit.share_30_min) < C3_SHARE_30_MIN
-    assert fit.grade == "within class C3"
-    with pytest.raises(CalibrationInputError):
-        fit_creep(since[:50], grams[:50], 5000.0)
-
-
-def test_the_zero_against_a_lagging_temperature() -> None:
-    time_s = np.arange(0.0, 12 * 3600.0, 60.0)
-    celsius = 20.0 + 4.0 * np.sin(2 * np.pi * time_s / (6 * 3600.0))
-    lagged = np.empty_like(celsius)
-    lagged[0] = celsius[0]
-    for k in range(1, celsius.size):
-        lagged[k] = lagged[k - 1] + (celsius[k] - lagged[k - 1]) * (1 - np.exp(-60.0 / 1500.0))
-    zero = 90_000.0 + 110.0 * lagged + np.random.default_rng(22).normal(0, 10.0, time_s.size)
-    fit = fit_temperature(time_s, celsius, zero)
-    assert fit.counts_per_degree == pytest.approx(110.0, rel=0.03)
-    assert fit.lag_min == 25.0
-    with pytest.raises(CalibrationInputError, match="change of 1"):
-        fit_temperature(time_s, np.full_like(celsius, 20.0), zero)

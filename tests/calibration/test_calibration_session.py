@@ -62,7 +62,7 @@ def test_the_result_does_not_depend_on_how_the_stream_is_cut() -> None:
     gains = []
     for block_s in (0.25, 0.05):
         script = Script()
-        places = [(450, 200), (122, 72), (778, 72), (778, 328), (122, 328)]
+        places = [(450, 200), (81, 56), (819, 56), (819, 344), (81, 344)]
         for k, (x, y) in enumerate(places):
             script.put(x, y, 2000.0, 12.0 + 16.0 * k)
             script.put(x, y, -2000.0, 20.0 + 16.0 * k)
@@ -117,8 +117,8 @@ def test_a_weight_lifted_too_early_is_asked_for_again() -> None:
     def hasty(prompt: Prompt, now_s: float, script: Script) -> None:
         if prompt.place == "front right" and not seen:
             seen.append(prompt)
-            script.put(778, 72, 2000.0, now_s + 3.0)
-            script.put(778, 72, -2000.0, now_s + 4.2)
+            script.put(819, 56, 2000.0, now_s + 3.0)
+            script.put(819, 56, -2000.0, now_s + 4.2)
             return
         person(prompt, now_s, script)
 
