@@ -12,6 +12,7 @@ class Step(StrEnum):
     CLEAR = "clear the board"
     PUT = "put the weight"
     TAKE_OFF = "take it off"
+    WAIT = "leave it alone"
     DONE = "done"
 
 

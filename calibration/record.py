@@ -16,10 +16,12 @@ from pydantic import (
     model_serializer,
 )
 
+from calibration.long_record import CreepRecord, TemperatureRecord
 from firmware_bridge.errors import ShelfedgeError
 
-FORMAT_VERSION = 2
-"""The newest that is read. 1: gains and zeros alone; 2: the run is told, and what a channel carries by its wiring."""
+FORMAT_VERSION = 3
+"""The newest that is read. 1: gains and zeros alone; 2: the run is told, and what a channel carries by its wiring;
+3: what creep and temperature runs found. A record says the oldest that has all that is in it."""
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -109,6 +111,10 @@ class BoardCalibration(BaseModel):
     cells: dict[str, CellCalibration]
     run: CalibrationRun | None = None
     """How it was made; None for records that no run made."""
+    creep: CreepRecord | None = None
+    """What a creep run found, for people and for `diagnose`; nothing weighs with it."""
+    temperature: TemperatureRecord | None = None
+    """What a temperature run found, likewise."""
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_not_known(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:

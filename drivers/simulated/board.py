@@ -1,6 +1,6 @@
 """One simulated board: what acts on it goes through plate, cells and converters, and comes out as samples.
 
-Everything is made in windows of `WINDOW_S`, whatever is read: the same seed gives the same samples however they are
+Everything is made in windows of one length, whatever is read: the same seed gives the same samples however they are
 asked for.
 """
 
@@ -23,14 +23,18 @@ Floats = npt.NDArray[np.float64]
 
 STEP_S = 0.001  # ten to thirty steps per half oscillation at 10-30 Hz, and a dozen per conversion at 80 SPS
 WINDOW_S = 2.0
-_STEPS = round(WINDOW_S / STEP_S)
 
 
 class BoardSimulator:
-    """Windows of samples, one after the other, each cell with its own random stream."""
+    """Windows of samples, one after the other, each cell with its own random stream.
 
-    def __init__(self, board: str, physics: BoardPhysics, stage: Stage, seed: int) -> None:
+    Args:
+        window_s: of each of them, some conversions at least: short for somebody who acts on what was just seen.
+    """
+
+    def __init__(self, board: str, physics: BoardPhysics, stage: Stage, seed: int, window_s: float = WINDOW_S) -> None:
         cells = physics.cells
+        self._window_s, self._steps = window_s, round(window_s / STEP_S)
         x, y = np.array([c.x_mm for c in cells]), np.array([c.y_mm for c in cells])
         self.board = board
         self.physics = physics
@@ -56,13 +60,13 @@ class BoardSimulator:
     @property
     def made_until_s(self) -> float:
         """Time up to which samples have been made."""
-        return self._window * WINDOW_S
+        return self._window * self._window_s
 
     def next_window(self) -> SampleBlock:
-        """The samples of the next `WINDOW_S`; time 0 is the beginning of the simulation."""
-        end_s = (self._window + 1) * WINDOW_S
+        """The samples of the next window; time 0 is the beginning of the simulation."""
+        end_s = (self._window + 1) * self._window_s
         self._let_begin(end_s)
-        time_s = np.arange(self._window * _STEPS, (self._window + 1) * _STEPS).astype(np.float64) * STEP_S
+        time_s = np.arange(self._window * self._steps, (self._window + 1) * self._steps).astype(np.float64) * STEP_S
         cell_g: Floats = np.matmul(self._sharing, self._moved(time_s, end_s))
         force = np.concatenate([self._kept, cell_g], axis=1)
         self._kept = np.ascontiguousarray(force[:, -self._kept_steps :])

@@ -31,6 +31,7 @@ class Converter:
         self.cell = cell
         self.period_s = 1.0 / (board.rate_hz * (1.0 + cell.rate_error))
         self._faults = board.faults
+        self._room = board.room
         self._rng = rng
         self._table = spline_table(cell.filter_order, _TABLE_PER_CONVERSION)
         self._creep_tau_s = np.array([tau for tau, _ in cell.creep])
@@ -115,10 +116,13 @@ class Converter:
         return noise
 
     def _slow_g(self, time_s: Floats) -> Floats:
-        """Zero drift with the day's temperature, and any steady one."""
+        """Zero drift with the day, with the room's temperature, and any steady one."""
         turns = time_s / _DAY_S + self.cell.daily_phase
         daily = np.sin(2 * np.pi * turns) - math.sin(2 * math.pi * self.cell.daily_phase)
         drift: Floats = self.cell.daily_g * daily + self.cell.drift_g_per_h * time_s / 3600.0
+        if self.cell.zero_g_per_degree:
+            begun_c = self._room.celsius(0.0, self.cell.lags_s)
+            drift += self.cell.zero_g_per_degree * (self._room.celsius(time_s, self.cell.lags_s) - begun_c)
         return drift
 
     def _slow_counts(self, time_s: Floats) -> Floats:

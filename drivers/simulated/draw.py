@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from drivers.simulated.physics import BoardPhysics, CellPhysics, FaultRates, PlatePhysics
+from drivers.simulated.room import DAY_S, Room, Wave
 
 # Sources as in `physics`: LC is facts/loadcell.md, FR facts/field.md.
 COUNTS_AT_1_MV_PER_V = 2.147e6  # LC 1: full capacity of a 1 mV/V cell at gain 128
@@ -70,6 +72,30 @@ def draw_cell(place: CellPlace, rate_hz: float, rng: np.random.Generator) -> Cel
         daily_phase=float(rng.random()),
         settling_counts=float(rng.uniform(480.0, 980.0)),
     )  # fmt: skip
+
+
+def in_a_room(board: BoardPhysics, rng: np.random.Generator) -> BoardPhysics:
+    """The board for runs of hours: its zeros follow the temperature of one room, each as much and as late as it does.
+
+    The day's amplitude of the cell becomes grams per degree of a room that goes by 2 to 3.5 °C up and down. The walk of
+    the zero was measured over minutes (FR 4.1.8: hardly more in 10 min than in one); over hours it goes on slower.
+    """
+    celsius = float(rng.uniform(2.0, 3.5))
+    waves = (
+        Wave(celsius, DAY_S, float(rng.random())),
+        Wave(0.4, float(rng.uniform(3600.0, 9000.0)), float(rng.random())),
+    )
+    cells = tuple(
+        dataclasses.replace(
+            cell,
+            zero_g_per_degree=cell.daily_g / 2.0 * (1.0 if rng.random() < 0.5 else -1.0),
+            lags_s=(float(rng.uniform(600.0, 1800.0)), float(rng.uniform(60.0, 400.0))),
+            daily_g=0.0,
+            walk_counts=0.1 * cell.walk_counts,
+        )
+        for cell in board.cells
+    )
+    return dataclasses.replace(board, cells=cells, room=Room(21.0, waves))
 
 
 def draw_board(

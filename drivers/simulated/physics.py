@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from drivers.simulated.room import Room
+
 ADC_MAX = 0x7FFFFF  # LC 1 "Code": 24-bit two's complement, clamps at 0x7FFFFF / 0x800000, doesn't wrap
 ADC_MIN = -0x800000
 
@@ -65,6 +67,8 @@ class CellPhysics:
         daily_g: amplitude of the daily cycle of the zero; LC 6: 0.05 %FS per 10 °C, so 0.5 g/°C with a 10 kg cell.
         daily_phase: in turns.
         drift_g_per_h: a steady drift of the zero.
+        zero_g_per_degree: how the zero goes with the room's temperature; LC 6: 0.5 g/°C for a 10 kg hobby cell.
+        lags_s: the cell follows the room through these first-order lags; LC 6: tens of minutes.
         warm_up_counts: how far the zero is off at power-up; LC 5 row 13: exponential, 5-15 min.
         warm_up_s: its time constant.
         settling_counts: how far the first conversions after power-up or reset are off; FR 4.1.10: 480-980 counts.
@@ -86,6 +90,8 @@ class CellPhysics:
     daily_g: float = 0.5
     daily_phase: float = 0.0
     drift_g_per_h: float = 0.0
+    zero_g_per_degree: float = 0.0
+    lags_s: tuple[float, ...] = ()
     warm_up_counts: float = 0.0
     warm_up_s: float = 300.0
     settling_counts: float = 700.0
@@ -128,6 +134,7 @@ class BoardPhysics:
     Attributes:
         marks_settling: the driver flags settling samples, as an MCU that knows of the reset would.
         cold_start: the converters are switched on when the simulation begins, so it begins with settling samples.
+        room: whose temperature the zeros follow.
     """
 
     plate: PlatePhysics
@@ -136,6 +143,7 @@ class BoardPhysics:
     faults: FaultRates = field(default_factory=FaultRates)
     marks_settling: bool = False
     cold_start: bool = False
+    room: Room = field(default_factory=Room)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.cells) <= 8:

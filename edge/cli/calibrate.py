@@ -1,4 +1,4 @@
-"""`shelfedge calibrate BOARD`, and `calibrate history | restore | export`."""
+"""`shelfedge calibrate BOARD`, and `calibrate creep | temperature | history | restore | export | import`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it, for
 def run(
     board: _Board,
     config: _Node = None,
-    weight: Annotated[str | None, typer.Option(metavar="WEIGHT", help="The reference weight: '2 kg'.")] = None,
+    weight: Annotated[list[str] | None, typer.Option(metavar="WEIGHT", help="The reference weight: '2 kg'.")] = None,
     tolerance: Annotated[
         str | None, typer.Option(metavar="WEIGHT", help="How far it may be off, plus or minus: '0.1 g'.")
     ] = None,
@@ -60,16 +60,21 @@ def run(
         typer.Option(min=0, metavar="SEED", help="Practise: a simulated board, and somebody who does what is said."),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")] = 1.0,
+    celsius: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="CELSIUS", help="For the record: 21.5; else by the board's thermometer."),
+    ] = None,
 ) -> None:
-    """Calibrate a board: empty it, then put one known weight where the picture shows, and take it off, five times.
+    """Calibrate a board: empty it, then put one known weight where the picture shows and take it off, five times on
+    four cells, more where the board needs it.
 
     The node must not run meanwhile. Everything is recognised by itself; nothing is pressed. The record is saved if the
     run is trustworthy, and the former one is kept. Ctrl-C at any time: nothing is changed.
     """
     import sys
 
-    from edge.cli.calibrate_run import STOPPED, Asked, calibrate, check_calibration
-    from edge.cli.node_choice import node_file, quantity, who_i_am
+    from edge.cli.calibrate_run import STOPPED, Asked, asked_weight, calibrate, check_calibration
+    from edge.cli.node_choice import node_file, once, quantity, who_i_am
     from edge.cli.procedure_show import stopped_by_ctrl_c
     from edge.config.quantity import WEIGHT
     from edge.config.setup import load_setup
@@ -80,10 +85,13 @@ def run(
     setup = load_setup(path, calibrated=False)
     check_board(setup, board, path)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-    if weight is None and not terminal:
+    if celsius is not None and not -40.0 <= celsius <= 85.0:
+        raise typer.BadParameter(f"expected -40 to 85 °C, got {celsius:g}", param_hint="--temperature")
+    given = once(weight, "--weight")
+    if given is None and not terminal:
         raise typer.BadParameter("say how heavy the reference weight is: --weight '2 kg'", param_hint="--weight")
     with stopped_by_ctrl_c(STOPPED):
-        text = weight or typer.prompt("How heavy is your reference weight (for example 2 kg)")
+        text = asked_weight() if given is None else given
     weights = Weights(
         quantity(WEIGHT, text, "--weight"),
         tuple(quantity(WEIGHT, each, "--extra") for each in extra or []),
@@ -91,8 +99,107 @@ def run(
     )
     check_weights(board, setup, weights)
     asked = Asked(board, path, setup, weights, name, who or who_i_am(), terminal and not yes, as_json,
-                  plain or not terminal, simulate, speed)  # fmt: skip
+                  plain or not terminal, simulate, speed, celsius)  # fmt: skip
     raise typer.Exit(check_calibration(asked) if check else calibrate(asked))
+
+
+_Sensor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SENSOR", help="The thermometer: 'tmp36' or 'lm35' at the shelf MCU, or a file with milli-degrees."
+    ),
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save without asking.")]
+_Json = Annotated[bool, typer.Option("--json", help="The result as JSON; what is told meanwhile goes to stderr.")]
+_Simulate = Annotated[
+    int | None, typer.Option(min=0, metavar="SEED", help="Practise: a simulated board in a room, and somebody there.")
+]
+_Speed = Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")]
+
+
+@app.command(short_help="How it creeps under a weight that stands there for 20 minutes.")
+def creep(
+    board: _Board,
+    config: _Node = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="WEIGHT", help="The weight: '2 kg'; heavier tells more.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=2, max=1440, help="How long it stands.")] = 20.0,
+    recovery: Annotated[float, typer.Option(min=0, max=1440, help="Minutes after it is off again; 0: none.")] = 5.0,
+    sensor: _Sensor = None,
+    who: _Who = None,
+    yes: _Yes = False,
+    as_json: _Json = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also in a terminal.")] = False,
+    simulate: _Simulate = None,
+    speed: _Speed = 1.0,
+) -> None:
+    """Creep of a calibrated board: empty it, put one weight down and leave it, then take it off and wait a little.
+
+    The verdict (as class C3, as a hobby cell, more) and its figures are kept with the board's calibration, whose gains
+    and zeros stay. The node must not run meanwhile. Ctrl-C before the weight has stood its time: nothing is changed;
+    after that it ends with what it has.
+    """
+    import sys
+
+    from edge.cli.calibrate_creep import CreepAsked
+    from edge.cli.calibrate_creep import creep as run_creep
+    from edge.cli.node_choice import node_file, quantity, who_i_am
+    from edge.config.quantity import WEIGHT
+    from edge.config.setup import load_setup
+    from edge.node.board_source import check_board
+
+    path = node_file(config)
+    setup = load_setup(path, calibrated=False)
+    check_board(setup, board, path)
+    if weight is None:
+        raise typer.BadParameter("say how heavy the weight is: --weight '2 kg'", param_hint="--weight")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    weight_g = quantity(WEIGHT, weight, "--weight")
+    asked = CreepAsked(board, path, setup, sensor, who or who_i_am(), as_json, simulate, speed, weight_g, minutes,
+                       recovery, terminal and not yes, plain or not terminal)  # fmt: skip
+    raise typer.Exit(run_creep(asked))
+
+
+@app.command(short_help="How its zero goes with temperature, over hours.")
+def temperature(
+    board: _Board,
+    config: _Node = None,
+    hours: Annotated[float | None, typer.Option(min=0.01, max=1000, help="How long; else until Ctrl-C.")] = None,
+    sensor: _Sensor = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Where the rows go, or a log to go on with; else a new one.")
+    ] = None,
+    fit: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Only fit this log.")] = None,
+    who: _Who = None,
+    yes: _Yes = False,
+    as_json: _Json = False,
+    simulate: _Simulate = None,
+    speed: _Speed = 1.0,
+) -> None:
+    """The zero of a calibrated board against temperature: logs both, a row each minute, for hours or a day.
+
+    Whatever lies on the board stays there. Ctrl-C ends it with what it has; every row is on the disk at once, so that a
+    power cut costs none: go on with `--log FILE.csv`. Needs a thermometer and a change of 2 °C. What is found is kept
+    with the board's calibration, whose gains and zeros stay. The node must not run meanwhile.
+    """
+    import sys
+
+    from edge.cli.calibrate_temperature import TemperatureAsked
+    from edge.cli.calibrate_temperature import temperature as run_temperature
+    from edge.cli.node_choice import node_file, who_i_am
+    from edge.config.setup import load_setup
+    from edge.node.board_source import check_board
+
+    path = node_file(config)
+    setup = load_setup(path, calibrated=False)
+    check_board(setup, board, path)
+    if log is not None and fit is not None:
+        raise typer.BadParameter("give either --log or --fit: the one is logged into, the other only read")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    asked = TemperatureAsked(board, path, setup, sensor, who or who_i_am(), as_json, simulate, speed, hours, log, fit,
+                             terminal and not yes)  # fmt: skip
+    raise typer.Exit(run_temperature(asked))
 
 
 @app.command(short_help="The records of a board, oldest first.")
@@ -130,8 +237,8 @@ def restore(
     store = store_for(board, _path(config))
     with uninterrupted():
         new = store.restore(board, number, restored_note(who or who_i_am()))
-    typer.echo(f"{board}: record {number} is in use again, as number {new} ({store.path(board)})")
-    typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
+        typer.echo(f"{board}: record {number} is in use again, as number {new} ({store.path(board)})")
+        typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
 
 
 @app.command(short_help="Print a record, or write it to a file.")
@@ -156,6 +263,25 @@ def export(
     refuse_overwriting(output, config_files(path, load_setup(path, calibrated=False)))
     with WholeFile(output) as file:
         file.file.write((text + "\n").encode())
+
+
+@app.command("import", short_help="Put a record out of a file into use.")
+def import_(
+    board: _Board,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="As `export` writes it.")],
+    config: _Node = None,
+    who: _Who = None,
+) -> None:
+    """Put a record out of a file into use: of a run that couldn't be saved, or of a node whose disk was replaced. The
+    former one is kept."""
+    from edge.cli.node_choice import who_i_am
+    from edge.cli.procedure_show import uninterrupted
+    from edge.node.calibrate_records import import_record, restored_note
+
+    with uninterrupted():
+        store, number = import_record(board, _path(config), file, restored_note(who or who_i_am()))
+        typer.echo(f"{board}: {file} is in use, as number {number} ({store.path(board)})")
+        typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
 
 
 def _path(config: Path | None) -> Path:

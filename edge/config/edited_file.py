@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from calibration.durable import replace_durably
@@ -10,6 +11,14 @@ from firmware_bridge.errors import ShelfedgeError
 
 class EditError(ShelfedgeError, ValueError):
     """A value can't be changed in a file's text. Examples: it is shared through an anchor, the disk is full."""
+
+
+def check_editable(path: Path) -> None:
+    """Before somebody works for minutes on what is to be written. Raises EditError where it can't be, FileNotFoundError
+    where there is no such file."""
+    target = path.resolve(strict=True)
+    if not (os.access(target, os.W_OK) and os.access(target.parent, os.W_OK)):
+        raise EditError(f"{path}: can't be changed; run this as a user who may write there, or with --dry-run")
 
 
 def write_edited(path: Path, text: str) -> Path:

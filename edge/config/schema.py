@@ -109,6 +109,11 @@ class Board(Section):
     driver: DriverOptions = Field(
         description="What the board hangs on: a driver's name, or a mapping {type: name, ...} with the driver's options"
     )
+    thermometer: _Text | None = Field(
+        default=None,
+        description="The thermometer at its cells: 'tmp36' or 'lm35' at the shelf MCU's A7, or a file that the kernel "
+        "has its thousandths of a degree in, for example /sys/bus/w1/devices/28-0316a2795d4e/temperature",
+    )
     cells: dict[Id, Cell] = Field(
         min_length=1, max_length=MOST_CELLS, description="The board's load cells by id, in the order of their index"
     )

@@ -6,6 +6,19 @@ from typing import Any
 
 from drivers.contract import LoadCellDriver
 
+NO_SENSOR_MV = 0xFFFF
+
+
+def sensor_mv(driver: LoadCellDriver) -> int | None:
+    """What the MCU measures on A7, in mV, about once a second; None without an MCU, or where it says that nothing is
+    there.
+    """
+    from drivers.bridge import BridgeDriver
+
+    mcu = driver.mcu if isinstance(driver, BridgeDriver) else None
+    status = mcu.link.status if mcu is not None and mcu.link is not None else None
+    return None if status is None or status.sensor_mv == NO_SENSOR_MV else status.sensor_mv
+
 
 def mcu_facts(driver: LoadCellDriver) -> dict[str, Any] | None:
     """Firmware, serial and state of the MCU; None for a driver without one, or before the MCU has said who it is."""

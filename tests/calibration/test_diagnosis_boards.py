@@ -10,7 +10,7 @@ import pytest
 
 from calibration.diagnosis.diagnose import diagnose_boards
 from calibration.diagnosis.faults import Fault
-from calibration.diagnosis.link import link_verdict
+from calibration.diagnosis.link import link_verdict, told_of
 from calibration.diagnosis.samples import BoardSamples, Cell, Slot
 from calibration.diagnosis.verdicts import PartVerdict, Verdict
 from calibration.record import BoardCalibration, CellCalibration
@@ -156,7 +156,7 @@ def test_an_old_calibration_is_a_remark_and_a_missing_one_a_warning() -> None:
 
 def test_a_link_that_loses_frames_and_another_firmware_are_named() -> None:
     notices = [Notice("b", None, "link damage", 0, 0, 300, "")] * 3
-    found = link_verdict("b", notices, 10_000, {"image_crc32": "00000001", "firmware": "0.9"}, "00000002")
+    found = link_verdict("b", told_of(notices), 10_000, {"image_crc32": "00000001", "firmware": "0.9"}, "00000002")
     assert [(each.fault, each.verdict) for each in found.findings] == [
         (Fault.LINK_DAMAGE, Verdict.FAIL),
         (Fault.MCU_FIRMWARE, Verdict.WARN),
