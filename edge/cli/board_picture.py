@@ -28,10 +28,12 @@ def board_picture(
     label: str,
     columns: int,
     lines: int,
+    mark: Spot | None = None,
 ) -> list[Text]:
     """At most ``lines`` lines of at most ``columns`` characters, borders and the front's name included.
 
     ``target``: where something is to be put now, with ``label`` (at most 5 characters) on it.
+    ``mark``: where a small sign goes, over all but the target.
     """
     inner_rows = max(lines - 3, _SPOT_ROWS)
     inner_columns = max(columns - 2, _SPOT_COLUMNS)
@@ -45,6 +47,8 @@ def board_picture(
         canvas.mark(cell, "▪", "bright_black")
     for place in done:
         canvas.mark(place, "✔", "bold green")
+    if mark is not None:
+        canvas.mark(mark, "◎", "bold")
     if target is not None:
         canvas.spot(target, label)
     style = "white"

@@ -28,9 +28,9 @@ def accepted_screen(board: str, outcome: Outcome) -> RenderableType:
         figures.add_row("places known to", f"{worst.mm:.1f} mm", f"with {weight_g:g} g, worst at {worst.place}")
     else:
         figures.add_row("places", "none", "these cells tell weight alone")
-    figures.add_row("zero return", f"{fit.zero_return_g:+.1f} g", "what stayed after the weight was taken off")
+    figures.add_row("zero return", _signed_g(fit.zero_return_g), "what stayed after the weight was taken off")
     if fit.hysteresis_g is not None:
-        figures.add_row("hysteresis", f"{fit.hysteresis_g:+.1f} g", "down less up")
+        figures.add_row("hysteresis", _signed_g(fit.hysteresis_g), "down less up")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("place", "weight", "off by", "lay off its place"):
         table.add_column(name, justify="left" if name == "place" else "right")
@@ -39,16 +39,16 @@ def accepted_screen(board: str, outcome: Outcome) -> RenderableType:
         table.add_row(
             place.placement.place,
             f"{place.placement.weight_g:g} g",
-            f"{place.residual_g:+.1f} g",
+            _signed_g(place.residual_g),
             "" if off != off else f"{off:.0f} mm",
         )
     told = [Text(f"· {finding}", "yellow") for finding in outcome.findings]
-    return Group(_banner(f"{board}: CALIBRATED", "bold white on green"), Text(), figures, Text(), table, *told)
+    return Group(_banner(f"{board}: CALIBRATED", "bold black on green"), Text(), figures, Text(), table, *told)
 
 
-def refused_screen(board: str, findings: Sequence[Finding]) -> RenderableType:
+def refused_screen(board: str, findings: Sequence[Finding], verdict: str = "NOT CALIBRATED") -> RenderableType:
     """Each reason with its evidence and its remedy."""
-    banner = _banner(f"{board}: NOT CALIBRATED, nothing was changed", "bold white on red")
+    banner = _banner(f"{board}: {verdict}, nothing was changed", "bold white on red")
     return Group(banner, Text(), *_findings(findings))
 
 
@@ -65,7 +65,7 @@ def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
 
 def check_screen(board: str, weight_g: float, result: CheckResult) -> RenderableType:
     """Whether the calibration still holds, and by how much."""
-    banner = _banner(f"{board}: THE CALIBRATION HOLDS", "bold white on green")
+    banner = _banner(f"{board}: THE CALIBRATION HOLDS", "bold black on green")
     if not result.holds:
         banner = _banner(f"{board}: CALIBRATE AGAIN", "bold white on red")
     lines: list[RenderableType] = [banner, Text()]
@@ -75,8 +75,8 @@ def check_screen(board: str, weight_g: float, result: CheckResult) -> Renderable
     if result.x_mm == result.x_mm:
         lines.append(Text(f"it lay {result.x_mm:.0f} mm from the left, {result.y_mm:.0f} mm from the front"))
     if result.zero_g == result.zero_g:
-        lines.append(Text(f"the empty board weighs {result.zero_g:+.1f} g by its record; the node follows that"))
-    return Group(*lines, *_findings(result.findings))
+        lines.append(Text(f"the empty board weighs {_signed_g(result.zero_g)} by its record; the node follows that"))
+    return Group(*lines, *_findings(result.findings), Text("take the weight off again", "bold"))
 
 
 def console_for(to_stderr: bool = False) -> Console:
@@ -87,6 +87,11 @@ def console_for(to_stderr: bool = False) -> Console:
 
 def _banner(text: str, style: str) -> Text:
     return Text(f"  {text}  ", style, no_wrap=True)
+
+
+def _signed_g(grams: float) -> str:
+    """With its sign, and none for what rounds to nothing."""
+    return f"{round(grams, 1) or 0.0:{'+' if round(grams, 1) else ''}.1f} g"
 
 
 def _percent(share: float) -> str:

@@ -9,25 +9,32 @@ from typing import Any
 
 import typer
 
+from calibration.long_runs import carried_on
+from calibration.outcome import Outcome
+from calibration.record import BoardCalibration
 from calibration.store import CalibrationStore
+from calibration.store_errors import StoreError
 from edge.cli.calibrate_result import accepted_screen, check_screen, console_for, refused_screen
 from edge.cli.calibrate_screen import ProcedureScreen
-from edge.cli.procedure_show import show, stopped_by_ctrl_c, uninterrupted
+from edge.cli.procedure_show import goes_on, show, stopped_by_ctrl_c, uninterrupted
+from edge.config.quantity import WEIGHT
 from edge.config.setup import Setup
 from edge.node.board_source import BoardSource, HardwareSource, MachineClock
 from edge.node.calibrate import (
     CalibrationRunner,
     CheckRunner,
     Weights,
+    current_or_none,
     name_in_node_file,
     record_for,
     site_of,
     store_of,
     with_current_record,
 )
-from edge.node.calibrate_records import now_text
+from edge.node.calibrate_records import keep_aside, now_text, record_data, record_text
 from edge.node.calibrate_result import check_data, outcome_data
 from edge.node.simulated_installer import Installer, SimulatedClock, SimulatedSource
+from edge.node.temperature_sensor import celsius_for_record
 
 REFUSED = 1
 STOPPED = "stopped: nothing was changed"
@@ -40,6 +47,7 @@ class Asked:
     Attributes:
         asks: a person answers before something is saved.
         simulate: seed of a simulated board in place of what the node file says; None for that.
+        temperature_c: as it was typed; None: what the board's thermometer says.
     """
 
     board: str
@@ -53,6 +61,7 @@ class Asked:
     plain: bool
     simulate: int | None
     speed: float
+    temperature_c: float | None = None
 
     @property
     def practises(self) -> bool:
@@ -60,21 +69,41 @@ class Asked:
         return self.simulate is not None and self.setup.node.boards[self.board].driver.type != "simulated"
 
 
+def asked_weight() -> str:
+    """The reference weight as a person types it; asked again where it is none."""
+    while True:
+        text: str = typer.prompt("How heavy is your reference weight (for example 2 kg)")
+        try:
+            WEIGHT.parse(text)
+        except ValueError as error:
+            typer.echo(f"{error}, got '{text}'")
+        else:
+            return text
+
+
 def calibrate(asked: Asked) -> int:
     """The run, its result, and the record. Raises ShelfedgeError for what keeps it from beginning."""
     store = store_of(asked.setup, asked.node_path)
     if not asked.practises:
         store.check_writable(asked.board)
-    runner = CalibrationRunner(site_of(asked.board, asked.setup.node.boards[asked.board]), asked.weights)
+    site = site_of(asked.board, asked.setup.node.boards[asked.board])
+    runner = CalibrationRunner(site, asked.weights, current_or_none(store, asked.board))
     with stopped_by_ctrl_c(STOPPED):
         source = open_source(asked, store)
         try:
             screen = ProcedureScreen("calibrate", runner.session.site, "Ctrl-C stops; nothing is changed then.")
             show(runner, source, screen, asked.plain, asked.as_json)
             firmware = source.firmware
+            celsius = _celsius(asked, source)
         finally:
             source.close()
-        return _ended(asked, store, runner, firmware)
+        outcome = runner.outcome
+        data, code = _shown(asked, outcome)
+    if data is not None:
+        return _told(asked, data, code)
+    names = [asked.weight_name] if asked.weight_name else []
+    record = record_for(outcome, asked.weights, names, now_text(), asked.who, firmware, celsius)
+    return _saved(asked, store, outcome, carried_on(record, current_or_none(store, asked.board)))
 
 
 def check_calibration(asked: Asked) -> int:
@@ -109,31 +138,64 @@ def open_source(asked: Asked, store: CalibrationStore) -> BoardSource:
     return HardwareSource(asked.setup, asked.node_path, asked.board, MachineClock())
 
 
-def _ended(asked: Asked, store: CalibrationStore, runner: CalibrationRunner, firmware: str) -> int:
-    outcome = runner.outcome
+def _celsius(asked: Asked, source: BoardSource) -> float | None:
+    """How warm it is, for the record."""
+    if asked.temperature_c is not None:
+        return asked.temperature_c
+    board = asked.setup.node.boards[asked.board]
+    celsius, trouble = celsius_for_record(board, source, asked.node_path.parent)
+    if trouble:
+        typer.echo(f"warning: {trouble}; the record will have no temperature", err=True)
+    return celsius
+
+
+def _shown(asked: Asked, outcome: Outcome) -> tuple[dict[str, Any] | None, int]:
+    """Show what came of it; None where it is to be saved, else what there is to tell, and the exit code."""
     console = console_for(to_stderr=asked.as_json)
-    data: dict[str, Any] = outcome_data(asked.board, outcome)
+    data = {**outcome_data(asked.board, outcome), "saved": None}
     if not outcome.accepted:
         console.print(refused_screen(asked.board, outcome.findings))
-        return _told(asked, {**data, "saved": None}, REFUSED)
+        return data, REFUSED
     console.print(accepted_screen(asked.board, outcome))
     if asked.practises:
         typer.echo("\npractice on a simulated board: nothing was saved", err=asked.as_json)
-        return _told(asked, {**data, "saved": None}, 0)
+        return data, 0
     if asked.asks and not typer.confirm("\nSave it?", default=True):
         typer.echo("not saved: nothing was changed")
-        return _told(asked, {**data, "saved": None}, REFUSED)
-    names = [asked.weight_name] if asked.weight_name else []
-    record = record_for(outcome, asked.weights, names, now_text(), asked.who, firmware)
+        return data, REFUSED
+    return None, 0
+
+
+def _saved(asked: Asked, store: CalibrationStore, outcome: Outcome, record: BoardCalibration) -> int:
+    """Put the record into use; where the disk refuses, it is kept aside and can be imported."""
+    console = console_for(to_stderr=asked.as_json)
+    data = {**outcome_data(asked.board, outcome), "saved": None, "record": record_data(record)}
+    while True:
+        try:
+            with uninterrupted():
+                number = store.save(record)
+                former = f"; number {number - 1} is kept" if number > 1 else ""
+                console.print(f"\nsaved as {store.path(asked.board)}, number {number}{former}")
+                if told := name_in_node_file(asked.setup, asked.node_path):
+                    console.print(told)
+                console.print("next: another board, or start the node: sudo systemctl start shelfedge")
+                return _told(asked, {**data, "saved": {"path": str(store.path(asked.board)), "number": number}}, 0)
+        except StoreError as error:
+            typer.echo(f"error: {error}", err=True)
+        if not (asked.asks and goes_on("\nTry again?")):
+            break
     with uninterrupted():
-        number = store.save(record)
-        former = f"; number {number - 1} is kept" if number > 1 else ""
-        console.print(f"\nsaved as {store.path(asked.board)}, number {number}{former}")
-        if told := name_in_node_file(asked.setup, asked.node_path):
-            console.print(told)
-        console.print("next: another board, or start the node: sudo systemctl start shelfedge")
-        saved = {"path": str(store.path(asked.board)), "number": number}
-        return _told(asked, {**data, "saved": saved, "record": record.model_dump(mode="json", exclude_none=True)}, 0)
+        aside = keep_aside(record)
+        if aside is None:
+            typer.echo("the run isn't lost: put this text into a file, and import that:", err=True)
+            typer.echo(record_text(record), err=asked.as_json)
+        file = aside or "FILE"
+        typer.echo(
+            f"the run isn't lost{f': it is in {aside}' if aside else ''}; once the disk is in order, put it into use "
+            f"with: shelfedge calibrate import {asked.board} {file} {asked.node_path}",
+            err=True,
+        )
+        return _told(asked, {**data, "aside": None if aside is None else str(aside)}, REFUSED)
 
 
 def _told(asked: Asked, data: dict[str, Any], code: int) -> int:

@@ -1,11 +1,13 @@
 """What somebody at a board sees while a procedure runs: what to do, where, what the board feels, how far it is.
 
-Nothing is pressed: both hands hold a weight.
+Nothing is pressed: both hands hold a weight. The eyes are a step or two away, so what to do is one word in large
+letters, and its colour says it too: blue hands off, cyan put, yellow wait, green take off, red do it again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -19,11 +21,33 @@ from edge.cli.board_picture import Spot, board_picture
 _BANNERS = {
     Step.CLEAR: "bold white on blue",
     Step.PUT: "bold black on bright_cyan",
-    Step.TAKE_OFF: "bold white on green",
-    Step.DONE: "bold white on green",
+    Step.TAKE_OFF: "bold black on green",
+    Step.WAIT: "bold black on bright_yellow",
+    Step.DONE: "bold black on green",
 }
+_MISTAKE = "bold white on red"
 _WIDE = 100
-_HEAD_LINES, _FOOT_LINES = 6, 1
+_LARGE = (64, 22)  # columns and lines from which on there is room for large letters
+_HEAD_LINES, _SMALL_HEAD_LINES, _FOOT_LINES = 10, 6, 1
+_LYING_SHARE = 0.3  # of what is asked for: less than that isn't waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a banner says.
+
+    Attributes:
+        large: what to do, in a word or two of `edge.cli.big_digits.big`.
+        where: the same with its place, where there are no large letters. then: what else there is to it.
+        mistake: what went wrong just now.
+        waits: hands off, something is being measured.
+    """
+
+    large: str
+    where: str
+    then: str
+    mistake: str = ""
+    waits: bool = False
 
 
 class ProcedureScreen:
@@ -34,7 +58,7 @@ class ProcedureScreen:
         remark: what Ctrl-C does.
 
     Attributes:
-        words: the banner's two lines for a prompt.
+        words: what the banner says for a prompt, and the newest progress.
     """
 
     def __init__(self, title: str, site: BoardSite, remark: str) -> None:
@@ -44,7 +68,7 @@ class ProcedureScreen:
         self._prompt: Prompt | None = None
         self._progress: Progress | None = None
         self._done: dict[Spot, str] = {}
-        self.words: Callable[[Prompt | None], tuple[str, str]] = calibration_words
+        self.words: Callable[[Prompt | None, Progress | None], Words] = calibration_words
 
     def tell(self, said: Prompt | Progress) -> None:
         """Take in what the procedure says."""
@@ -59,14 +83,15 @@ class ProcedureScreen:
 
     def frame(self, columns: int, lines: int) -> RenderableType:
         """The whole screen."""
-        room = lines - _HEAD_LINES - _FOOT_LINES
+        large = columns >= _LARGE[0] and lines >= _LARGE[1]
+        room = lines - (_HEAD_LINES if large else _SMALL_HEAD_LINES) - _FOOT_LINES
         picture = self._picture(columns - (44 if columns >= _WIDE else 36), room)
         beside = self._beside(columns - max((len(line) for line in picture), default=0) - 6)
         table = Table.grid(padding=(0, 2, 0, 2))
         table.add_row(Group(*picture), Group(*beside))
-        return Group(*self._head(columns), table, Text(self._remark[:columns], "dim", no_wrap=True))
+        return Group(*self._head(columns, large), table, Text(self._remark[:columns], "dim", no_wrap=True))
 
-    def _head(self, columns: int) -> list[RenderableType]:
+    def _head(self, columns: int, large: bool) -> list[RenderableType]:
         prompt, progress = self._prompt, self._progress
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f" shelfedge {self._title} ", "bold reverse")
@@ -76,18 +101,26 @@ class ProcedureScreen:
             line.append(f"{prompt.number} of {prompt.of}  ")
         if progress is not None and progress.run_left_s > 0:
             line.append(f"about {_minutes(progress.run_left_s)} left", "dim")
-        style = "bold white on red" if prompt is not None and prompt.mistake else "bold white on blue"
-        if prompt is not None and not prompt.mistake:
-            style = _BANNERS[prompt.step]
-        first, second = self.words(prompt)
-        return [
-            line,
-            Text(" " * columns, style),
-            Text(("   " + first)[:columns].ljust(columns), style, no_wrap=True),
-            Text(("   " + second)[:columns].ljust(columns), style.removeprefix("bold "), no_wrap=True),
-            Text(" " * columns, style),
-            Text(),
-        ]
+        words = self.words(prompt, progress)
+        style = self._style(words)
+        thin = style.removeprefix("bold ")
+        banner = [("", style)]
+        if large:
+            banner += [(row, style) for row in big(words.large)]
+            banner.append((_sentence(words), thin))
+        else:
+            banner += [(words.where, style), (words.then, thin)]
+        banner.append((words.mistake and f"{words.mistake[0].upper()}{words.mistake[1:]}.", style))
+        rows = [Text(("   " + text)[:columns].ljust(columns), each, no_wrap=True) for text, each in banner]
+        return [line, *rows, Text()]
+
+    def _style(self, words: Words) -> str:
+        prompt = self._prompt
+        if words.waits:
+            return _BANNERS[Step.WAIT]
+        if words.mistake:
+            return _MISTAKE
+        return _BANNERS[Step.CLEAR if prompt is None else prompt.step]
 
     def _picture(self, columns: int, lines: int) -> list[Text]:
         prompt = self._prompt
@@ -118,7 +151,7 @@ class ProcedureScreen:
 
     def _bar(self, progress: Progress, columns: int) -> Text:
         """Grows while the weight rests: hands off until it is full."""
-        if self._prompt is None or self._prompt.step is not Step.PUT:
+        if self._prompt is None or self._prompt.step not in (Step.PUT, Step.WAIT):
             return Text()
         width = max(min(columns, 24), 4)
         full = round(progress.held * width)
@@ -139,16 +172,40 @@ def plain_line(prompt: Prompt) -> str:
     return f"{of}{mistake}{prompt.text}"
 
 
-def calibration_words(prompt: Prompt | None) -> tuple[str, str]:
-    """The banner's two lines."""
+def calibration_words(prompt: Prompt | None, progress: Progress | None) -> Words:
+    """What the banner says during a calibration or its check."""
     if prompt is None:
-        return "…", "waiting for samples"
-    if prompt.step is Step.PUT and prompt.place:
-        first = f"PUT {weight_text(prompt.weight_g)}:  {prompt.place.upper()}"
-        second = f"{prompt.x_mm:.0f} mm from the left, {prompt.y_mm:.0f} mm from the front; let go and wait"
-    else:
-        first, second = prompt.step.upper(), prompt.text
-    return first, f"{prompt.mistake}. {second}" if prompt.mistake else second
+        return Words("", "…", "waiting for samples")
+    if prompt.step is Step.CLEAR:
+        if prompt.mistake or progress is None or not progress.resting:
+            return Words("CLEAR", "CLEAR THE BOARD", "Take everything off, then keep your hands off.", prompt.mistake)
+        return Words("HANDS OFF", "HANDS OFF", "Is everything off? The empty board is looked at.", prompt.mistake)
+    if prompt.step is Step.DONE:
+        return Words("DONE", "DONE", prompt.text)
+    if prompt.step is Step.WAIT:
+        return Words("WAIT", "LEAVE IT ALONE", prompt.text, prompt.mistake)
+    if prompt.step is Step.TAKE_OFF:
+        return Words("TAKE OFF", "TAKE IT OFF", prompt.text, prompt.mistake)
+    weight = weight_text(prompt.weight_g)
+    if _is_measured(prompt, progress):
+        return Words("WAIT", "HANDS OFF, WAIT", "It lies there and is being weighed.", waits=True)
+    if not prompt.place or prompt.x_mm is None:
+        return Words(f"PUT {weight}", f"PUT {weight}:  ANYWHERE ON THE BOARD", "then let go", prompt.mistake)
+    where = f"{prompt.x_mm:.0f} mm from the left, {prompt.y_mm:.0f} mm from the front, then let go"
+    return Words(f"PUT {weight}", f"PUT {weight}:  {prompt.place.upper()}", where, prompt.mistake)
+
+
+def _is_measured(prompt: Prompt, progress: Progress | None) -> bool:
+    """What was asked for lies there at rest, and isn't known well enough yet."""
+    if progress is None or progress.step is not Step.PUT or progress.held <= 0.0:
+        return False
+    return progress.live_g is None or abs(progress.live_g) > _LYING_SHARE * prompt.weight_g
+
+
+def _sentence(words: Words) -> str:
+    """What large letters leave out: the place, and the rest."""
+    _, _, place = words.where.partition(":  ")
+    return f"{place}:  {words.then}" if place else words.then
 
 
 def _spot(prompt: Prompt) -> Spot | None:

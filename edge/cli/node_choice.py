@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,14 @@ def node_file(given: Path | None) -> Path:
     raise typer.BadParameter(
         f"give the node file: there is neither a node.yaml in {Path.cwd()} nor {SYSTEM_NODE}", param_hint="NODE.yaml"
     )
+
+
+def once(given: Sequence[str] | None, option: str) -> str | None:
+    """The one value of an option that counts once; None without one. Refused as wrong usage where there are more."""
+    if given is not None and len(given) > 1:
+        values = " and ".join(f"'{each}'" for each in given)
+        raise typer.BadParameter(f"given more than once, with {values}: give it once", param_hint=option)
+    return given[0] if given else None
 
 
 def quantity(kind: Quantity, text: str, option: str) -> float:

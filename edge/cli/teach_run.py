@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calibration.prompts import Prompt, Step
+from calibration.prompts import Progress, Prompt, Step
 from calibration.teaching import UnitWeight
 from edge.cli.calibrate_result import console_for
-from edge.cli.calibrate_screen import ProcedureScreen
+from edge.cli.calibrate_screen import ProcedureScreen, Words
 from edge.cli.procedure_show import show, stopped_by_ctrl_c, uninterrupted
+from edge.config.edited_file import check_editable
 from edge.config.setup import Setup
 from edge.node.board_source import BoardSource, HardwareSource, MachineClock, TraceSource
 from edge.node.simulate import calibration_for, physics_for
@@ -62,9 +63,16 @@ class Asked:
         simulated = self.setup.node.boards[self.where.board].driver.type == "simulated"
         return self.trace is None and (simulated or self.simulate is not None)
 
+    @property
+    def practises(self) -> bool:
+        """What a simulated board comes to isn't written for a real one."""
+        return self.is_simulated and self.simulate is not None
+
 
 def teach_sku(asked: Asked) -> int:
     """The run, its result, and the planogram. Raises ShelfedgeError for what keeps it from a result."""
+    if not (asked.dry_run or asked.practises):
+        check_editable(asked.node_path.parent / asked.setup.node.planogram)
     with stopped_by_ctrl_c("stopped: nothing was changed"):
         setup, source = open_source(asked)
         try:
@@ -77,10 +85,18 @@ def teach_sku(asked: Asked) -> int:
             show(runner, source, screen, asked.plain, asked.as_json)
         finally:
             source.close()
-        code = _ended(asked, setup, runner.session.result())
-        if isinstance(source, TraceSource) and code == 0:
-            source.raise_losses()
-        return code
+        found = runner.session.result()
+        alike = lookalikes(setup, asked.where.board, asked.sku, found)
+        doubt = "" if asked.sure else count_doubt(setup, asked.sku, found, asked.at_a_time)
+        is_wanted, code = _shown(asked, setup, found, alike, doubt)
+    with uninterrupted():
+        written = _written(asked, setup, found) if is_wanted else None
+        if asked.as_json:
+            data = {**taught_data(asked.sku, asked.where, found, alike), "doubt": doubt, "written": written}
+            typer.echo(json.dumps(data, ensure_ascii=False))
+    if isinstance(source, TraceSource) and code == 0:
+        source.raise_losses()
+    return code
 
 
 def open_source(asked: Asked) -> tuple[Setup, BoardSource]:
@@ -101,34 +117,32 @@ def open_source(asked: Asked) -> tuple[Setup, BoardSource]:
     return setup, HardwareSource(setup, asked.node_path, board, MachineClock())
 
 
-def _ended(asked: Asked, setup: Setup, found: UnitWeight) -> int:
-    alike = lookalikes(setup, asked.where.board, asked.sku, found)
+def _shown(asked: Asked, setup: Setup, found: UnitWeight, alike: list[Lookalike], doubt: str) -> tuple[bool, int]:
+    """Show what came of it; whether it is to be written, and the exit code."""
     console = console_for(to_stderr=asked.as_json)
     _print_result(console, asked, found, alike)
-    doubt = "" if asked.sure else count_doubt(setup, asked.sku, found, asked.at_a_time)
-    written: dict[str, str] | None = None
-    code = 0
     if doubt:
         console.print(Text(f"not written: {doubt}", "bold red"))
-        code = REFUSED
-    elif asked.dry_run:
+        return False, REFUSED
+    if asked.dry_run:
         console.print("nothing was changed (--dry-run)")
-    elif asked.is_simulated and asked.simulate is not None:
+        return False, 0
+    if asked.practises:
         console.print("practice on a simulated board: nothing was changed")
-    elif asked.asks and not typer.confirm(f"\nWrite it into {setup.node.planogram}?", default=True):
+        return False, 0
+    if asked.asks and not typer.confirm(f"\nWrite it into {setup.node.planogram}?", default=True):
         console.print("not written: nothing was changed")
-        code = REFUSED
-    else:
-        with uninterrupted():
-            kept = write_taught(setup, asked.node_path, asked.sku, found)
-            path = asked.node_path.parent / setup.node.planogram
-            written = {"planogram": str(path), "former": str(kept)}
-            console.print(f"written into {path}; its former text is kept as {kept}")
-            console.print("next: teach another one, or start the node: sudo systemctl start shelfedge")
-    if asked.as_json:
-        data = {**taught_data(asked.sku, asked.where, found, alike), "doubt": doubt, "written": written}
-        typer.echo(json.dumps(data, ensure_ascii=False))
-    return code
+        return False, REFUSED
+    return True, 0
+
+
+def _written(asked: Asked, setup: Setup, found: UnitWeight) -> dict[str, str]:
+    console = console_for(to_stderr=asked.as_json)
+    kept = write_taught(setup, asked.node_path, asked.sku, found)
+    path = asked.node_path.parent / setup.node.planogram
+    console.print(f"written into {path}; its former text is kept as {kept}")
+    console.print("next: teach another one, or start the node: sudo systemctl start shelfedge")
+    return {"planogram": str(path), "former": str(kept)}
 
 
 def _print_result(console: Console, asked: Asked, found: UnitWeight, alike: list[Lookalike]) -> None:
@@ -136,7 +150,7 @@ def _print_result(console: Console, asked: Asked, found: UnitWeight, alike: list
     spread_low, spread_high = found.spread_95_g
     sku = asked.setup.planogram.skus[asked.sku]
     weight, spread = taught(asked.setup, asked.sku, found)
-    console.print(Text(f"  {asked.sku}: {weight}  ", "bold white on green"))
+    console.print(Text(f"  {asked.sku}: {weight}  ", "bold black on green"))
     console.print()
     table = Table.grid(padding=(0, 2))
     table.add_row(
@@ -157,10 +171,10 @@ def _print_result(console: Console, asked: Asked, found: UnitWeight, alike: list
         console.print(Text(f"· {other.sentence(asked.sku)}", style))
 
 
-def _words(prompt: Prompt | None) -> tuple[str, str]:
-    """The banner's lines."""
+def _words(prompt: Prompt | None, progress: Progress | None) -> Words:
+    """What the banner says."""
     if prompt is None or prompt.step is Step.CLEAR:
-        return "HANDS OFF FOR A MOMENT", "the board is looked at as it is"
+        return Words("HANDS OFF", "HANDS OFF FOR A MOMENT", "The board is looked at as it is.")
     if prompt.step is Step.DONE:
-        return "DONE", ""
-    return f"UNIT {prompt.number} OF {prompt.of}", prompt.text
+        return Words("DONE", "DONE", "")
+    return Words(f"UNIT {prompt.number}", f"UNIT {prompt.number} OF {prompt.of}", prompt.text)

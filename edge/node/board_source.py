@@ -19,7 +19,7 @@ from edge.config.state_folder import state_folder
 from edge.config.wording import close_match
 from edge.node.boards import Boards
 from edge.node.hardware import Hardware
-from edge.node.mcu_facts import mcu_facts
+from edge.node.mcu_facts import mcu_facts, sensor_mv
 from edge.node.state_lock import NodeRunsError, StateLock
 from edge.trace.reader import TraceReader
 from firmware_bridge.errors import ShelfedgeError
@@ -147,6 +147,11 @@ class HardwareSource:
         """Of the shelf MCU; empty without one."""
         facts = None if self._driver is None else mcu_facts(self._driver)
         return "" if facts is None else f"{facts['firmware']} ({facts['board']} {facts['serial']})"
+
+    @property
+    def sensor_mv(self) -> int | None:
+        """Of the thermometer at the shelf MCU; None where there is none."""
+        return None if self._driver is None else sensor_mv(self._driver)
 
     def read(self, now_ns: int) -> list[SampleBlock]:
         """As `BoardSource` says."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from calibration.check import CalibrationCheck
 from calibration.outcome import Outcome, record_of
 from calibration.placements import BoardSite, CellSite
-from calibration.prompts import Progress, Prompt
+from calibration.prompts import Progress, Prompt, Step
 from calibration.record import BoardCalibration, CalibrationError
 from calibration.session import CalibrationSession, RunOptions
 from calibration.store import CalibrationStore
@@ -25,6 +25,7 @@ from edge.config.node_edit import with_calibration
 from edge.config.schema import Board
 from edge.config.setup import Setup
 from edge.node.board_source import BoardSource
+from edge.node.calibrate_gate import BoardGate
 from firmware_bridge.errors import ShelfedgeError
 
 CALIBRATION_FOLDER = "calibration"
@@ -89,6 +90,9 @@ def check_weights(board: str, setup: Setup, weights: Weights) -> None:
             f"a weight of {weights.weight_g:g} g that may be {weights.tolerance_g:g} g off is no reference; expected "
             f"less than {0.05 * weights.weight_g:g} g (an M1 weight of 1 kg: 0.05 g)"
         )
+    if len(set(weights.more_g)) < len(weights.more_g):
+        twice = next(grams for grams in weights.more_g if weights.more_g.count(grams) > 1)
+        raise CalibrateError(f"{twice:g} g is given twice as an extra load: nothing would change between the two")
     if not capacities:
         return
     if weights.weight_g > 0.9 * min(capacities):
@@ -130,31 +134,55 @@ def name_in_node_file(setup: Setup, node_path: Path) -> str:
     return f"added to {node_path}: `calibration: {CALIBRATION_FOLDER}`; its former text is kept as {kept}"
 
 
+def current_or_none(store: CalibrationStore, board: str) -> BoardCalibration | None:
+    """The record in use; None where there is none, or it can't be read."""
+    try:
+        return store.current(board)
+    except CalibrationError:
+        return None
+
+
 def with_current_record(setup: Setup, store: CalibrationStore, board: str) -> Setup:
     """The setup with the board's record in use; without one where there is none, or it can't be read."""
-    try:
-        record = store.current(board)
-    except CalibrationError:
-        record = None
+    record = current_or_none(store, board)
     if record is None or set(record.cells) != set(setup.node.boards[board].cells):
         return setup
     return dataclasses.replace(setup, calibration={board: record})
 
 
 class CalibrationRunner:
-    """A `CalibrationSession` as a `Procedure`."""
+    """A `CalibrationSession` as a `Procedure`, behind a `BoardGate`."""
 
-    def __init__(self, site: BoardSite, weights: Weights) -> None:
-        """Raises CalibrationInputError for a weight that isn't one."""
-        self.session = CalibrationSession(site, weights.weight_g, weights.more_g, weights.options)
+    def __init__(self, site: BoardSite, weights: Weights, former: BoardCalibration | None = None) -> None:
+        """``former``: the record in use, by which a board that isn't empty is told.
+
+        Raises CalibrationInputError for a weight that isn't one.
+        """
+        self._site, self._weights = site, weights
+        self.session = self._fresh_session()
+        self._gate = BoardGate(site, weights.weight_g, former)
+        self._refused: Outcome | None = None
+        self._begun = False
 
     @property
     def is_over(self) -> bool:
-        return self.session.outcome is not None
+        return self._refused is not None or self.session.outcome is not None
 
     def push(self, blocks: Sequence[SampleBlock], now_ns: int) -> list[Prompt | Progress]:
-        """As the session's."""
-        return self.session.push(blocks, now_ns)
+        """As the session's, which begins anew once the board is empty."""
+        if self.is_over:
+            return []
+        if not self._begun:
+            told = self._gate.push(blocks, now_ns)
+            if self._gate.wrong_rate is not None:
+                self._refused = Outcome(None, (self._gate.wrong_rate,))
+                return [Prompt(Step.DONE, f"This calibration can't be used: {self._gate.wrong_rate}")]
+            if self._gate.loaded:
+                self.session = self._fresh_session()
+                return [*([told] if told is not None else []), self._gate.progress(now_ns)]
+        said = self.session.push(blocks, now_ns)
+        self._begun = self._begun or any(isinstance(each, Prompt) and each.step is Step.PUT for each in said)
+        return said
 
     def end(self) -> None:
         """Stop it, refused."""
@@ -163,7 +191,12 @@ class CalibrationRunner:
     @property
     def outcome(self) -> Outcome:
         """What it came to."""
-        return self.session.stop()
+        found = self._refused or self.session.stop()
+        remark = self._gate.remark
+        return found if remark is None else Outcome(found.fit, (*found.findings, remark))
+
+    def _fresh_session(self) -> CalibrationSession:
+        return CalibrationSession(self._site, self._weights.weight_g, self._weights.more_g, self._weights.options)
 
 
 class CheckRunner:
@@ -208,8 +241,14 @@ def follow(procedure: Procedure, source: BoardSource, tell: Callable[[Prompt | P
 
 
 def record_for(
-    outcome: Outcome, weights: Weights, named: Sequence[str], when: str, who: str, firmware: str
+    outcome: Outcome,
+    weights: Weights,
+    named: Sequence[str],
+    when: str,
+    who: str,
+    firmware: str,
+    temperature_c: float | None = None,
 ) -> BoardCalibration:
     """The record to keep of an accepted run; ``named``: the weights as the installer calls them."""
     texts = named or [f"{grams:g} g" for grams in (weights.weight_g, *weights.more_g)]
-    return record_of(outcome, when, who, texts, firmware)
+    return record_of(outcome, when, who, texts, firmware, temperature_c)

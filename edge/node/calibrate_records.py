@@ -1,12 +1,17 @@
-"""A node's kept calibration records, for `history`, `restore` and `export`."""
+"""A node's kept calibration records, for `history`, `restore`, `export` and `import`."""
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from calibration.durable import replace_durably
+from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
+from calibration.long_runs import long_run_words
 from calibration.store import CalibrationStore, KeptRecord
 from edge.config.setup import load_setup
 from edge.node.board_source import check_board
@@ -30,6 +35,50 @@ def restored_note(who: str) -> str:
     return now_text() + (f" by {who}" if who else "")
 
 
+def record_data(record: BoardCalibration) -> dict[str, Any]:
+    """As plain values, as a file has them."""
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def record_text(record: BoardCalibration) -> str:
+    """As a file's text."""
+    return json.dumps(record_data(record), indent=1, ensure_ascii=False)
+
+
+def keep_aside(record: BoardCalibration) -> Path | None:
+    """Where a record was put that can't be saved where it belongs; None where that failed too."""
+    name = f"shelfedge-{record.board}-{datetime.now():%Y%m%d-%H%M%S}.json"
+    path = Path(tempfile.gettempdir()) / name
+    try:
+        replace_durably(path, (record_text(record) + "\n").encode())
+    except OSError:
+        return None
+    return path
+
+
+def import_record(board: str, node_path: Path, file: Path, note: str) -> tuple[CalibrationStore, int]:
+    """Put a record out of a file into use, as `export` writes them; the store, and its number there.
+
+    Args:
+        note: when and by whom, for `made`.
+    Raises:
+        CalibrationError: no record of this board and its cells. StoreError, ConfigError, BoardSourceError. OSError:
+            the file can't be read.
+    """
+    store = store_for(board, node_path)
+    found = calibration_from_json(file.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff"), str(file))
+    if board not in found:
+        raise CalibrationError(f"{file}: a record of {', '.join(found) or 'no board'}; expected one of {board}")
+    record = found[board]
+    cells = list(load_setup(node_path, calibrated=False).node.boards[board].cells)
+    record.carried(cells)
+    if set(record.cells) != set(cells):
+        raise CalibrationError(
+            f"{file}: a record of the cells {', '.join(record.cells)}; {board} has {', '.join(cells)}"
+        )
+    return store, store.save(record.model_copy(update={"made": f"{record.made}; imported {note}".strip()}))
+
+
 def history_lines(board: str, kept: Sequence[KeptRecord]) -> list[str]:
     """A line each, oldest first."""
     if not kept:
@@ -50,8 +99,9 @@ def _line(kept: KeptRecord) -> str:
         return f"{number}can't be read: {kept.damage}"
     run = record.run
     if run is None:
-        return number + (record.made or "no run made it")
+        return number + "; ".join([record.made or "no run made it", *long_run_words(record)])
     parts = [record.made, f"by {run.who}" if run.who else "", ", ".join(run.weights)]
+    parts += long_run_words(record)
     if run.smallest_weight_g is not None:
         parts.append(f"smallest weight {run.smallest_weight_g:.1f} g")
     if run.place_sd_mm is not None:

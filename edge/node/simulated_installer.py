@@ -13,12 +13,13 @@ from typing import Protocol
 
 from calibration.prompts import Prompt, Step
 from drivers.samples import SampleBlock
+from drivers.simulated.draw import in_a_room
 from drivers.simulated.scene import Action, ForeignPut, ForeignTake, Put
 from drivers.simulated.stage import Scene, seeded
 from drivers.simulated.world import World
 from edge.config.setup import Setup
 from edge.node.board_source import RunClock
-from edge.node.simulate import live_drivers
+from edge.node.simulate import live_drivers, physics_for
 
 REACTS_S = (2.2, 4.0)  # the simulation is made up to 2 s ahead, and a weight isn't at hand at once
 OFF_MM = 6.0  # how far from the place a weight is put, along each axis (one standard deviation)
@@ -92,7 +93,7 @@ class Installer:
     def hear(self, prompt: Prompt, now_s: float) -> None:
         """As `Person` says."""
         at_s = now_s + float(self._rng.uniform(*REACTS_S))
-        if prompt.step is Step.TAKE_OFF:
+        if prompt.step in (Step.TAKE_OFF, Step.CLEAR):
             self._take_off(at_s, 0.0)
         elif prompt.step is Step.PUT:
             at_s = self._take_off(at_s, prompt.weight_g)
@@ -139,6 +140,7 @@ class SimulatedSource:
 
     Args:
         stocked: what the planogram says lies on the board; otherwise it is empty.
+        room: the zeros follow the temperature of one room (`celsius`), for runs of hours.
         seed: of board and stage. A board that has a calibration record fits it.
     """
 
@@ -146,7 +148,14 @@ class SimulatedSource:
     over = False
 
     def __init__(
-        self, setup: Setup, board: str, seed: int, clock: RunClock, person: Person, stocked: bool = False
+        self,
+        setup: Setup,
+        board: str,
+        seed: int,
+        clock: RunClock,
+        person: Person,
+        stocked: bool = False,
+        room: bool = False,
     ) -> None:
         slots = {name: slot for name, slot in setup.planogram.slots.items() if slot.board == board}
         if not stocked:
@@ -157,7 +166,11 @@ class SimulatedSource:
             planogram=setup.planogram.model_copy(update={"slots": slots}),
         )
         scene: Scene = person.actions
-        drivers, self.stage = live_drivers(alone, seed, scene, None, clock)
+        physics = physics_for(alone, seed)
+        if room:
+            physics = {board: in_a_room(physics[board], seeded(seed, "room", board))}
+        self._room = physics[board].room
+        drivers, self.stage = live_drivers(alone, seed, scene, physics, clock)
         self.clock = clock
         self._driver = drivers[board]
         self._origin_ns = clock()
@@ -172,6 +185,10 @@ class SimulatedSource:
     def hear(self, prompt: Prompt, now_ns: int) -> None:
         """The person does it, a little later."""
         self._person.hear(prompt, (now_ns - self._origin_ns) / 1e9)
+
+    def celsius(self, now_ns: int) -> float:
+        """What a thermometer in the board's room says."""
+        return float(self._room.celsius((now_ns - self._origin_ns) / 1e9))
 
     def close(self) -> None:
         """No more samples."""

@@ -157,15 +157,11 @@ def test_a_broken_record_keeps_nobody_from_calibrating_again(node, shelfedge):
     ("arguments", "said", "code"),
     [
         (("shelf-3", "--weight", "2 kg"), "did you mean 'shelf-2'", 1),
-        (("shelf-1", "--weight", "2"), "a number without a unit", 2),
-        (("shelf-1", "--weight", "0 kg"), "expected a weight", 2),
-        (("shelf-1", "--weight", "-2 kg"), "must not be negative", 2),
         (("shelf-1", "--weight", "2,5 kg"), "the decimal sign is a point", 2),
         (("shelf-1", "--weight", "20 kg"), "nearly overloads a cell of 10000 g", 1),
         (("shelf-1", "--weight", "10 g"), "too light for cells of 10000 g", 1),
         (("shelf-1", "--weight", "2 kg", "--extra", "60 kg"), "more than the cells of shelf-1 carry together", 1),
         (("shelf-1", "--weight", "2 kg", "--tolerance", "500 g"), "is no reference", 1),
-        (("shelf-1",), "say how heavy the reference weight is", 2),
     ],
 )
 def test_what_cant_be_is_refused_in_a_sentence_before_anything_is_opened(node, shelfedge, arguments, said, code):
@@ -176,18 +172,6 @@ def test_what_cant_be_is_refused_in_a_sentence_before_anything_is_opened(node, s
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
     assert files_of(node.parent) == before
-
-
-def test_a_board_whose_port_is_not_there_or_in_use_is_refused(tmp_path, shelfedge):
-    node = installer_node(tmp_path, calibration=True)
-    chips = "{type: bridge, port: /dev/ttyUSB77, chips: {fl: 0, fr: 1, bl: 2, br: 3}}"
-    node.write_text(node.read_text().replace("driver: simulated", f"driver: {chips}", 1))
-    before = files_of(tmp_path)
-    done = shelfedge("calibrate", "shelf-1", node, "--weight", "2 kg", *FAST)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert files_of(tmp_path) == before
 
 
 def test_a_node_that_runs_is_left_alone(tmp_path, shelfedge):
@@ -216,8 +200,8 @@ def test_a_calibration_that_names_a_file_is_refused_with_what_to_do(tmp_path, sh
     assert "expected a folder, in which each board has its own" in done.stderr
 
 
-@pytest.mark.parametrize("after", ["Clear the board", "1/5  Put", "1/5  Got it", "3/5  Put", "5/5  Got it"])
-def test_ctrl_c_at_each_step_changes_nothing_and_says_so(node, after):
+def test_ctrl_c_in_a_pipe_changes_nothing_and_says_so(node):
+    """At each step: test_cli_calibrate_stopped.py."""
     before = files_of(node.parent)
     command = [sys.executable, "-u", "-m", "edge.cli.main", "calibrate", "shelf-1", str(node), "--weight", "2 kg",
                "--speed", "20"]  # fmt: skip
@@ -227,7 +211,7 @@ def test_ctrl_c_at_each_step_changes_nothing_and_says_so(node, after):
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith(after):
+            if line.startswith("1/5  Put"):
                 break
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
@@ -250,7 +234,7 @@ def test_in_a_terminal_it_asks_for_the_weight_and_before_it_saves(node):
     assert "saved as" in said
 
 
-@pytest.mark.parametrize("question", ["How heavy", "Save it?"])
+@pytest.mark.parametrize("question", ["How heavy"])
 def test_ctrl_c_at_a_question_changes_nothing_and_says_so(node, question):
     before = files_of(node.parent)
     answers = {"How heavy": "2 kg\n", question: "\x03"}
