@@ -17,6 +17,7 @@ from edge.cli.diagnose import diagnose
 from edge.cli.errors import refusal
 from edge.cli.flash import flash
 from edge.cli.interrupt import INTERRUPTED, end_on_interrupt
+from edge.cli.monitor import monitor
 from edge.cli.plot import plot
 from edge.cli.record import record
 from edge.cli.replay import replay
@@ -42,6 +43,7 @@ app.command(short_help="Run a node: boards, events, outbox, uplink.")(run)
 app.command(short_help="Save what a node recorded as a trace.")(record)
 app.command(short_help="Watch events being found live on simulated shelves.")(demo)
 app.command(short_help="Name what is wrong with cells, boards, links, node.")(diagnose)
+app.command(short_help="Watch weights, rates, noise, events live.")(monitor)
 app.command(short_help="Replay a trace; events come as JSON lines.")(replay)
 app.command(short_help="Flash a shelf MCU; verify, identify, check.")(flash)
 app.command(short_help="Plot a trace with its labels and events.")(plot)

@@ -99,10 +99,13 @@ class CellHealth:
         slope_ns = float((weight * number * (mean_ns - mean_ns.mean())).sum()) / spread if spread > 0 else 0.0
         return NS_PER_S / (slope_ns if slope_ns > 0 else self._period_ns)
 
-    def noise_counts(self, since_ns: int) -> float | None:
-        """Short-term noise, one standard deviation: the median over chunks, so that a hand now and then isn't noise."""
+    def noise_counts(self, since_ns: int, quantile: float = 0.5) -> float | None:
+        """Short-term noise, one standard deviation: the median over chunks, so that a hand now and then isn't noise.
+
+        ``quantile``: another one; the lower quartile is the noise also where hands are there for most of the time.
+        """
         noise = [chunk.noise_counts for chunk in self._recent(since_ns) if not math.isnan(chunk.noise_counts)]
-        return float(np.median(noise)) if noise else None
+        return float(np.quantile(noise, quantile)) if noise else None
 
     def delivered_hz(self, since_ns: int, until_ns: int) -> float | None:
         """Samples a second that came, from the end of the last chunk before ``since_ns``; None before the first one.

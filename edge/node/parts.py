@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from edge.config.live_schema import with_absolute_files
+from edge.node.board_facts import facts_of
 from edge.node.control import ControlServer
 from edge.node.health_line import health_line
 from edge.node.health_problems import kind_of
@@ -123,7 +124,7 @@ class NodeParts:
         stock = Periodic("stock", STOCK_S, node.save_stock)
         ticks = Periodic("ticks", TICK_S, node.tick)
         facts = Periodic("outbox facts", FACTS_S, self._ask_outbox)
-        health = Periodic("health", options.health.every_s, self._tell_health)
+        health = Periodic("health", options.health.every_s, self.tell_health)
         control = ControlServer(node.folder, self._handlers())
         parts = [
             Part("outbox facts", facts.start, facts.stop, lambda: facts.alive, ready=self._opened.is_set),
@@ -245,7 +246,7 @@ class NodeParts:
 
     # ---- health
 
-    def _tell_health(self) -> None:
+    def tell_health(self) -> None:
         report = self.report()
         log.info("%s", health_line(report))
         problems = {kind_of(problem): problem for problem in report["problems"]}
@@ -272,15 +273,24 @@ class NodeParts:
         }
 
     def _watch(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Levels and new events, every so often, for as long as somebody reads."""
+        """What the boards are, then levels and new events, every so often, for as long as somebody reads.
+
+        ``last``: so many events of before come with the first answer.
+        """
         try:
             every_s = min(max(float(request.get("every_s", 0.5)), SHORTEST_WATCH_S), LONGEST_WATCH_S)
         except (TypeError, ValueError):
             raise _BadRequestError("every_s: expected a number of seconds, for example 0.5") from None
+        last = request.get("last", 0)
+        if isinstance(last, bool) or not isinstance(last, int) or last < 0:
+            raise _BadRequestError("last: expected a number of events, for example 8")
         number, _ = self._node.health.events_after(0)
+        number -= min(last, number)
+        facts: dict[str, Any] = {"facts": facts_of(self._node.setup)}
         while True:
             number, events = self._node.health.events_after(number)
-            yield {**self._node.health.levels(), "events": events}
+            yield {**facts, **self._node.health.levels(), "events": events}
+            facts = {}
             time.sleep(every_s)
 
 
