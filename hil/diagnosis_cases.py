@@ -34,6 +34,7 @@ Floats = npt.NDArray[np.float64]
 LISTEN_S = 20.0
 CAPACITY_G = 10_000.0
 MAINS_HZ = (50.0, 60.0)
+Alter = Callable[[BoardPhysics, np.random.Generator], BoardPhysics]
 
 
 @dataclass(frozen=True)
@@ -114,23 +115,29 @@ def bay(
     seconds: float = LISTEN_S,
     visits: bool | None = None,
     boards: int = 1,
+    scene: Scene | None = None,
+    alter: Alter | None = None,
+    drawn: tuple[Setup, physics.Rig] | None = None,
 ) -> Bay:
     """Shelves from a seed with people, footsteps and vibration; ``visits`` None: in most, somebody moves things.
 
-    True: a technician does what the diagnosis asks for; False: nobody moves anything.
+    True: a technician does what the diagnosis asks for; False: nobody moves anything. ``scene``: this instead.
+    ``alter``: what it makes of each board's physics. ``drawn``: these boards.
     """
     rng = seeded(seed, "diagnosis")
     rate = rate_hz or int(rng.choice([10, 80]))
-    setup, rig = _drawn(seed, rate, least_cells, boards)
+    setup, rig = drawn or _drawn(seed, rate, least_cells, boards)
     sound = {name: dataclasses.replace(board, faults=FaultRates()) for name, board in rig.boards.items()}
+    if alter is not None:
+        sound = {name: alter(board, seeded(seed, "alter", name)) for name, board in sound.items()}
     busy = bool(rng.random() < 0.7) if visits is None else visits
     gap_s = (float(rng.uniform(1.8, 3.5)), float(rng.uniform(3.6, 6.0))) if busy else None
-    scene: Scene = RandomShopper(
+    people: Scene = RandomShopper(
         seed, first_s=1.0, gap_s=gap_s, leans_per_minute=1.0, footsteps_per_minute=2.0, vibrations_per_minute=2.0
     )
     if visits:
-        scene = Technician(seed)
-    stage = Stage(world_for(setup, seed), scene, seed, manner=rig.manner)
+        people = Technician(seed)
+    stage = Stage(world_for(setup, seed), scene or people, seed, manner=rig.manner)
     begin_s = float(rng.uniform(2.0, 6.0))
     parts: dict[str, list[SampleBlock]] = {name: [] for name in sound}
     for blocks in simulate(sound, stage, seed, begin_s + seconds):
@@ -159,11 +166,6 @@ def _drawn(seed: int, rate: int, least_cells: int, boards: int) -> tuple[Setup, 
     return setup, physics.wider(setup, seed)
 
 
-def sound(seed: int) -> Case:
-    """Nothing is wrong."""
-    return Case(bay(seed).samples(), (), "")
-
-
 Spoil = Callable[[Floats, Floats, np.random.Generator, float], Floats]
 """Codes of one cell from its times in s, its codes, and the severity's amount."""
 
@@ -179,7 +181,7 @@ def one_cell(expected: tuple[Fault, ...], spoil: Spoil, amount: float, seed: int
     counts = block.counts.copy()
     counts[mine] = np.clip(np.rint(codes), -0x800000, 0x7FFFFF).astype(np.int32)
     spoilt = dataclasses.replace(block, counts=counts)
-    return Case(there.samples({**there.blocks, name: spoilt}), expected, _cell_name(there, name, index))
+    return Case(there.samples({**there.blocks, name: spoilt}), expected, cell_name(there, name, index))
 
 
 def without(expected: tuple[Fault, ...], drop: Spoil, amount: float, seed: int, **wanted: int) -> Case:
@@ -192,7 +194,7 @@ def without(expected: tuple[Fault, ...], drop: Spoil, amount: float, seed: int, 
     gone = drop(time_s, block.counts[mine].astype(np.float64), there.rng, amount) == 0.0
     kept = np.ones(len(block), np.bool_)
     kept[mine[gone]] = False
-    return Case(there.samples({name: _kept(block, kept)}), expected, _cell_name(there, name, index))
+    return Case(there.samples({name: kept_of(block, kept)}), expected, cell_name(there, name, index))
 
 
 def flagged(expected: tuple[Fault, ...], flag: int, share: float, seed: int) -> Case:
@@ -203,7 +205,7 @@ def flagged(expected: tuple[Fault, ...], flag: int, share: float, seed: int) -> 
     hit = (block.cell == index) & (there.rng.random(len(block)) < share)
     flags = np.where(hit, block.flags | np.uint16(flag), block.flags).astype(np.uint16)
     spoilt = dataclasses.replace(block, flags=flags)
-    return Case(there.samples({name: spoilt}), expected, _cell_name(there, name, index))
+    return Case(there.samples({name: spoilt}), expected, cell_name(there, name, index))
 
 
 def wrong_rate(nominal: float, true: int, seed: int) -> Case:
@@ -222,8 +224,8 @@ def brown_out(times: int, seed: int) -> Case:
     for at in np.sort(there.rng.uniform(0.1, 0.9, times)):
         from_ns = int(block.time_ns[0]) + round(at * span_ns)
         for index in range(len(there.boards[name].cells)):
-            _restart(block, index, from_ns, kept, shift_ns, there.rng)
-    return Case(there.samples({name: _shifted(block, kept, shift_ns)}), (Fault.BROWN_OUT,), name)
+            restart(block, index, from_ns, kept, shift_ns, there.rng)
+    return Case(there.samples({name: shifted(block, kept, shift_ns)}), (Fault.BROWN_OUT,), name)
 
 
 def restarts(times: int, seed: int) -> Case:
@@ -234,13 +236,11 @@ def restarts(times: int, seed: int) -> Case:
     kept, shift_ns = np.ones(len(block), np.bool_), np.zeros(len(block), np.int64)
     span_ns = int(block.time_ns[-1] - block.time_ns[0])
     for at in (np.arange(times) + there.rng.uniform(0.2, 0.8, times)) / times:
-        _restart(block, index, int(block.time_ns[0]) + round(at * span_ns), kept, shift_ns, there.rng)
-    return Case(
-        there.samples({name: _shifted(block, kept, shift_ns)}), (Fault.RESTARTS,), _cell_name(there, name, index)
-    )
+        restart(block, index, int(block.time_ns[0]) + round(at * span_ns), kept, shift_ns, there.rng)
+    return Case(there.samples({name: shifted(block, kept, shift_ns)}), (Fault.RESTARTS,), cell_name(there, name, index))
 
 
-def _restart(
+def restart(
     block: SampleBlock,
     index: int,
     from_ns: int,
@@ -256,11 +256,11 @@ def _restart(
     shift_ns[after[3:]] += round(float(rng.normal(0.45, 0.002)) * period_ns)
 
 
-def _shifted(block: SampleBlock, kept: npt.NDArray[np.bool_], shift_ns: npt.NDArray[np.int64]) -> SampleBlock:
-    return _kept(dataclasses.replace(block, time_ns=block.time_ns + shift_ns), kept)
+def shifted(block: SampleBlock, kept: npt.NDArray[np.bool_], shift_ns: npt.NDArray[np.int64]) -> SampleBlock:
+    return kept_of(dataclasses.replace(block, time_ns=block.time_ns + shift_ns), kept)
 
 
-def _kept(block: SampleBlock, kept: npt.NDArray[np.bool_]) -> SampleBlock:
+def kept_of(block: SampleBlock, kept: npt.NDArray[np.bool_]) -> SampleBlock:
     order = np.argsort(block.time_ns[kept], kind="stable")
     return SampleBlock(
         block.board,
@@ -271,7 +271,7 @@ def _kept(block: SampleBlock, kept: npt.NDArray[np.bool_]) -> SampleBlock:
     )
 
 
-def _cell_name(there: Bay, board: str, index: int) -> str:
+def cell_name(there: Bay, board: str, index: int) -> str:
     return f"{board} {list(there.setup.node.boards[board].cells)[index]}"
 
 
@@ -288,7 +288,7 @@ def gain_of_cell(expected: tuple[Fault, ...], factor: float, seed: int, level: b
     mine = np.flatnonzero(block.cell == index)
     codes = block.counts[mine].astype(np.float64)
     zero = cells[index].zero_counts if level else float(np.median(codes[:40]))
-    noise = codes - _smooth(codes)
+    noise = codes - smooth(codes)
     counts = block.counts.copy()
     counts[mine] = np.clip(np.rint(zero + factor * (codes - noise - zero) + noise), -0x800000, 0x7FFFFF)
     spoilt = dataclasses.replace(block, counts=counts)
@@ -350,7 +350,7 @@ def shaken(rms_g: float, seed: int) -> Case:
     return Case(there.samples({name: spoilt}), (Fault.VIBRATION,), name)
 
 
-def _smooth(codes: Floats) -> Floats:
+def smooth(codes: Floats) -> Floats:
     """What the load does, without the converter's noise: a running median."""
     padded = np.pad(codes, 4, mode="edge")
     smooth: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)

@@ -2,8 +2,9 @@
 
 ``python -m hil.diagnosis_matrix`` prints it.
 
-Each failure mode at three severities, and sound boards with people, footsteps and vibration. A case is named rightly
+Each failure mode at three severities, and sound boards of one to eight cells in a busy store. A case is named rightly
 where the fault is told (WARN or FAIL) of the part that has it. A sound case with anything but PASS is a false alarm.
+The exit code is 1 where less than 95 % of the cases are named or more than 0.5 % of the sound runs are alarms.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from dataclasses import dataclass
 
 from calibration.diagnosis.diagnose import diagnose_boards
 from calibration.diagnosis.verdicts import Verdict
-from hil.diagnosis_cases import Case, sound
+from hil.diagnosis_cases import Case
 from hil.diagnosis_modes import MODES
+from hil.diagnosis_sound import sound
 
-REPORTING_SEED = 500_000
-"""Seeds below it were used for tuning, seeds from it on never were."""
+REPORTING_SEED = 60_000_000
+"""Seeds below it were used for tuning, seeds from it on never were. (Reporting once began at 500 000, then at
+40 000 000; after a look at what failed there rules were changed, so they are tuning seeds now.)
+"""
+LEAST_NAMED, MOST_ALARMS = 0.95, 0.005
 SEVERITIES = ("mild", "plain", "grave")
 PASSED, UNNAMED = "(nothing)", "(sound)"
 
@@ -104,12 +109,22 @@ def _share(right: Sequence[bool]) -> str:
     return f"{100 * sum(right) / len(right):.0f} %" if right else "-"
 
 
-def main() -> None:
-    """Print the confusion matrix."""
+def good_enough(outcomes: Sequence[Outcome]) -> bool:
+    """Whether both targets are met, as far as there are cases."""
+    cases = [each.right for each in outcomes if each.mode != UNNAMED]
+    alarms = [each.told != PASSED for each in outcomes if each.mode == UNNAMED]
+    named = not cases or sum(cases) >= LEAST_NAMED * len(cases)
+    return named and (not alarms or sum(alarms) <= MOST_ALARMS * len(alarms))
+
+
+def main() -> int:
+    """Print the confusion matrix; 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--each", type=int, default=20, help="cases of each mode and severity")
+    parser.add_argument("--each", type=int, default=8, help="cases of each mode and severity")
     parser.add_argument("--sound", type=int, default=1000, help="sound runs")
-    parser.add_argument("--seed", type=int, default=REPORTING_SEED, help="first seed; below 500000 is for tuning")
+    parser.add_argument(
+        "--seed", type=int, default=REPORTING_SEED, help=f"first seed; below {REPORTING_SEED} is for tuning"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mode", action="append", default=[], help="only this mode")
     wanted = parser.parse_args()
@@ -117,7 +132,8 @@ def main() -> None:
     outcomes = run_all(wanted.seed, wanted.each, wanted.sound, wanted.workers, wanted.mode)
     print(table(outcomes))  # noqa: T201
     print(f"{len(outcomes)} diagnoses in {time.monotonic() - began_s:.0f} s")  # noqa: T201
+    return 0 if good_enough(outcomes) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

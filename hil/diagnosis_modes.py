@@ -27,6 +27,9 @@ from hil.diagnosis_cases import (
     wrong_record,
 )
 from hil.diagnosis_chip import read_by_chip
+from hil.diagnosis_mechanics import leaning, loose_mount
+from hil.diagnosis_slow import creeping, in_a_draught, warming_up
+from hil.diagnosis_wires import all_cells, bent, shared_clock, stuck_bit, unsettled
 
 Make = Callable[[int], Case]
 
@@ -187,5 +190,20 @@ MODES = (
     ),
     Mode("gain of a board", _three(lambda a, seed: wrong_record(a, Fault.WRONG_GAIN, seed), (2.0, 0.5, 4.0))),
     Mode("boards swapped", _three(lambda a, seed: swapped_boards(seed), (1.0, 1.0, 1.0))),
+    Mode("something leans on", _three(leaning, (0.5, 1.0, 2.5))),
+    Mode("loose mount", _three(loose_mount, (0.4, 0.2, 0.05))),
+    Mode("creep", _three(creeping, (0.01, 0.02, 0.05))),
+    Mode("warming up", _three(warming_up, (1500.0, 4000.0, 12_000.0))),
+    Mode("temperature", _three(in_a_draught, (1500.0, 4000.0, 12_000.0))),
+    Mode("shared clock", _three(shared_clock, (0.02, 0.05, 0.15))),
+    Mode("stuck bit", _three(stuck_bit, (0.03, 0.1, 0.4))),
+    Mode("not settled", _three(unsettled, (480.0, 980.0, 2000.0))),
+    Mode(
+        "ground not tied",
+        _three(
+            lambda a, seed: all_cells((Fault.FLOATING, Fault.NOISY), _floating, a, seed), (4000.0, 12_000.0, 40_000.0)
+        ),
+    ),
+    Mode("zero out of class", _three(bent, (0.75, 0.9, 1.1))),
     Mode("vibration", _three(lambda a, seed: shaken(a, seed), (8.0, 15.0, 30.0))),
 )

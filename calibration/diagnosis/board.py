@@ -11,7 +11,7 @@ from calibration.diagnosis.cell import CellLook
 from calibration.diagnosis.changes import Change
 from calibration.diagnosis.faults import Fault
 from calibration.diagnosis.samples import BoardSamples
-from calibration.diagnosis.sharing import LEAST_CHANGES, Explanation, explain
+from calibration.diagnosis.sharing import LEAST_CHANGES, explain
 from calibration.diagnosis.verdicts import Finding, PartKind, PartVerdict, Verdict, finding, part
 
 TOGETHER_S = 1.0
@@ -21,6 +21,7 @@ facts/field.md 4)."""
 TOGETHER_SHARE = 0.1  # what moves a board moves more than one of its cells
 UNEVEN_FLOOR = 1.3  # a chip's noise alone may be so much more than its spectrum's level says
 SLOWEST_SHAKE_HZ = 3.0  # footsteps and racks: 5 to 20 Hz (facts/field.md 4.1.2)
+WANDERS = 2.0  # half-second means, over what noise makes of them: a shake averages out, an untied ground doesn't
 STEADY = 1.6  # the middle of the windows over the calm ones; hands on a board come and go
 IMPOSSIBLE_SHARE, IMPOSSIBLE_G = 0.35, 300.0
 """A stiff plate that is loaded at one corner lifts the other with a quarter of the weight; more isn't statics."""
@@ -35,9 +36,13 @@ def board_verdict(
     changes: list[Change],
     faulty: Sequence[bool],
     age_years: float | None,
+    common: Sequence[Finding] = (),
 ) -> PartVerdict:
-    """``faulty``: for each cell whether it is at fault itself: then the board's sharing isn't looked at."""
-    found: list[Finding] = [*_calibration(board, age_years), *_brown_out(looks)]
+    """``faulty``: for each cell whether it is at fault itself: then the board's sharing isn't looked at.
+
+    ``common``: what was found of all cells together.
+    """
+    found: list[Finding] = [*_calibration(board, age_years), *_brown_out(looks), *common]
     unseen: list[str] = []
     shaking = shaking_g(looks)
     if shaking is not None and shaking > SHAKEN_G:
@@ -52,7 +57,7 @@ def board_verdict(
     if any(faulty):
         unseen.append("how the cells share the load: a cell is at fault itself, mend that first")
     else:
-        sharing = list(_sharing(board, looks, changes))
+        sharing = list(_sharing(board, looks, changes, weight_g))
         found += sharing or [*_impossible(looks), *_stock(board, weight_g)]
         unseen += _unseen(board, looks, changes)
     return part(PartKind.BOARD, board.board, found, unseen, figures)
@@ -69,6 +74,8 @@ def shaking_g(looks: Sequence[CellLook]) -> float | None:
             return None
         moved = max(0.0, look.noise.counts**2 - (UNEVEN_FLOOR * look.noise.floor_counts) ** 2)
         shares.append(math.sqrt(moved) / abs(look.samples.counts_per_gram))
+    if sum(look.noise.wander_over_noise > WANDERS for look in looks if look.noise is not None) > 0.5 * len(looks):
+        return 0.0
     total = sum(shares)
     together = sum(share > TOGETHER_SHARE * total for share in shares) > 1
     spectrum = looks[0].spectrum
@@ -143,20 +150,23 @@ def _brown_out(looks: Sequence[CellLook]) -> Iterator[Finding]:
         yield finding(Fault.BROWN_OUT, Verdict.WARN, evidence, restarts=float(len(together)))
 
 
-def _sharing(board: BoardSamples, looks: Sequence[CellLook], changes: list[Change]) -> Iterator[Finding]:
+def _sharing(
+    board: BoardSamples, looks: Sequence[CellLook], changes: list[Change], weight_g: float | None
+) -> Iterator[Finding]:
     cells = [look.samples for look in looks]
     if board.record is None:
         yield from _dead_uncalibrated(board, looks, changes)
         return
-    why = explain(board, cells, changes)
+    why = explain(board, cells, changes, weight_g)
     if why is None:
         return
-    text = f"{why.broken} of {why.changes} load changes don't fit, {why.mended} of these do"
+    text = f"{why.fitting} of {why.changes} load changes fit the planogram and statics as it is, {why.mended}"
     name = cells[why.cell].cell.name if why.cell >= 0 else ""
     share = 100.0 / abs(why.factor)
     match why.kind:
         case "dead":
-            yield finding(Fault.CELL_DEAD, Verdict.FAIL, f"{name} doesn't move while the others carry; {_times(why)}")
+            evidence = f"{name} doesn't move while the others carry; {why.changes} load changes were seen"
+            yield finding(Fault.CELL_DEAD, Verdict.FAIL, evidence)
         case "reversed":
             evidence = f"{name} falls where it should rise: {text} with its sign turned"
             yield finding(Fault.REVERSED, Verdict.FAIL, evidence)
@@ -170,13 +180,14 @@ def _sharing(board: BoardSamples, looks: Sequence[CellLook], changes: list[Chang
         case "common scale":
             evidence = f"what moves weighs {share:.0f} % of what the planogram says; {text} with that put right"
             yield finding(Fault.WRONG_CALIBRATION, Verdict.WARN, evidence, share_percent=share)
+        case "support":
+            x, y = why.at_mm
+            evidence = f"something else carries part of the board near x {x:.0f} mm, y {y:.0f} mm, {why.factor:.2g} "
+            evidence += f"times as stiff as a cell; {text} with that put right"
+            yield finding(Fault.UNEVEN, Verdict.WARN, evidence, x_mm=x, y_mm=y, stiffness=why.factor)
         case _:
-            evidence = f"in {why.broken} of {why.changes} load changes the cells share as no plate does"
-            yield finding(Fault.UNEVEN, Verdict.WARN, evidence)
-
-
-def _times(why: Explanation) -> str:
-    return f"{why.changes} load changes were seen"
+            evidence = f"{name} gives {100 * why.factor:.0f} % of its share away to the others, as a loose mount does; "
+            yield finding(Fault.UNEVEN, Verdict.WARN, evidence + f"{text} with that allowed for")
 
 
 def _dead_uncalibrated(board: BoardSamples, looks: Sequence[CellLook], changes: list[Change]) -> Iterator[Finding]:
@@ -214,7 +225,8 @@ def _stock(board: BoardSamples, weight_g: float | None) -> Iterator[Finding]:
     stock_g = stock_of(board)
     if weight_g is None or not stock_g or _alike(weight_g, stock_g):
         return
-    evidence = f"{weight_g / 1000:.2f} kg lie there; full by the planogram it is {stock_g / 1000:.2f} kg"
+    by = "what the node has counted" if board.counted else "full by the planogram it"
+    evidence = f"{weight_g / 1000:.2f} kg lie there; {by} is {stock_g / 1000:.2f} kg"
     yield finding(Fault.STOCK_DIFFERS, Verdict.PASS, evidence, weight_g=weight_g, stock_g=stock_g)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from calibration.diagnosis import physics
 from calibration.diagnosis.clockwork import ChipClock, chip_clock
 from calibration.diagnosis.faults import Fault
+from calibration.diagnosis.misread import misread_findings
 from calibration.diagnosis.noise import CellNoise, cell_noise
 from calibration.diagnosis.reading import reading_findings
 from calibration.diagnosis.samples import CellSamples
@@ -67,9 +68,12 @@ def cell_verdict(
     impulses: list[float] | None,
     shaken: bool,
     shared_line: bool,
+    ambient: bool = False,
+    alone: bool = False,
 ) -> PartVerdict:
     """``shaken``: the whole board moves at this moment, so that a level's slope says nothing of the cell.
 
+    ``ambient``: its noise is little, in grams, and as much as that of the board's other cells: the rack's, not its own.
     ``shared_line``: what looks like the mains is a movement of the board.
     """
     samples = seen.samples
@@ -77,8 +81,10 @@ def cell_verdict(
     found = list(reading_findings(samples, seen.clock, nominal_hz, expected_s, board_end_s))
     blind = any(each.fault in _BLINDING and each.verdict is Verdict.FAIL for each in found)
     unseen: list[str] = []
+    if not blind:
+        found += misread_findings(samples, seen.clock)
     if not blind and seen.noise is not None:
-        analog = list(_analog(seen, seen.noise, nominal_hz, supply_v, shaken, shared_line))
+        analog = list(_analog(seen, seen.noise, nominal_hz, supply_v, shaken, shared_line, ambient, alone))
         found += analog
         if not any(each.fault in (Fault.DEAD_INPUT, Fault.FLOATING) for each in analog):
             garbled = any(each.fault in _GARBLING and each.verdict > Verdict.PASS for each in found)
@@ -89,7 +95,7 @@ def cell_verdict(
     return part(PartKind.CELL, name, found, unseen, _figures(seen, supply_v, nominal_hz))
 
 
-_GARBLING = (Fault.GAIN_SLIPS, Fault.DESYNC, Fault.CORRUPT, Fault.LONG_PULSES, Fault.RESTARTS)
+_GARBLING = (Fault.DEAD_BAND, Fault.GAIN_SLIPS, Fault.DESYNC, Fault.CORRUPT, Fault.LONG_PULSES, Fault.RESTARTS)
 _BLINDING = (Fault.NO_SAMPLES, Fault.NOT_READY, Fault.ALL_ZERO, Fault.CLIPPED, Fault.STUCK)
 
 
@@ -116,7 +122,14 @@ def _figures(seen: CellLook, supply_v: float | None, nominal_hz: float) -> dict[
 
 
 def _analog(
-    seen: CellLook, noise: CellNoise, nominal_hz: float, supply_v: float | None, shaken: bool, shared_line: bool
+    seen: CellLook,
+    noise: CellNoise,
+    nominal_hz: float,
+    supply_v: float | None,
+    shaken: bool,
+    shared_line: bool,
+    ambient: bool,
+    alone: bool,
 ) -> Iterator[Finding]:
     samples, gain = seen.samples, seen.samples.cell.gain
     if samples.cell.kind == OTHER:
@@ -142,11 +155,11 @@ def _analog(
     text += f" at {supply_v:g} V" if supply_v else f" at 5 V ({least_nv:.0f} nV at 2.7 V)"
     text += f"; the datasheet allows {allowed_nv:.0f} nV at {rate_hz:.1f} SPS"
     noisy = over > 2.0 * physics.SOUND_BOARDS
-    of_noise = 2.0 * noise.floor_counts * math.sqrt(2.0 / max(0.5 * rate_hz, 8.0))
+    of_noise = 2.6 * noise.floor_counts * math.sqrt(2.0 / max(0.5 * rate_hz, 8.0))
     least = max(NOISY_WANDER_COUNTS if noisy else WANDER_COUNTS, of_noise)
     wanders = noise.wander_counts > least and noise.wander_spread < (1.5 * ALIKE if noisy else ALIKE)
     straight = seen.slope is not None and seen.slope.straight_share > 0.9
-    limit = physics.SOUND_BOARDS * (BUSY_TIMES if noise.busy else 1.0)
+    limit = physics.SOUND_BOARDS * (BUSY_TIMES if noise.busy or ambient else 1.0)
     if noise.restless:
         return  # what looks like noise is what people do
     if wanders and not straight and not shaken:
@@ -162,13 +175,14 @@ def _analog(
         yield finding(Fault.NOISY, Verdict.FAIL, text, remedy, noise_nv=most_nv, datasheet_nv=allowed_nv)
     elif over > limit:
         yield finding(Fault.NOISY, Verdict.WARN, text, noise_nv=most_nv, datasheet_nv=allowed_nv)
-    yield from _mains(seen, allowed_nv, highest_v, supply_v, shaken or shared_line)
+    yield from _mains(seen, allowed_nv, highest_v, supply_v, shaken or shared_line, alone)
     yield from _drift(seen, noise, rate_hz, shaken)
 
 
 def _mains(
-    seen: CellLook, allowed_nv: float, highest_v: float, supply_v: float | None, shaken: bool
+    seen: CellLook, allowed_nv: float, highest_v: float, supply_v: float | None, shaken: bool, alone: bool
 ) -> Iterator[Finding]:
+    """``alone``: no other cell could tell a harmonic from a machine that shakes at where it folds to."""
     line = seen.spectrum.mains if seen.spectrum is not None else None
     if line is None or shaken:
         return
@@ -180,7 +194,7 @@ def _mains(
         f"{line.true_hz:.0f} Hz sampled at {seen.clock.rate_hz:.2f} SPS shows there"
     )
     bad = Verdict.PASS
-    if least > LINE_SHARE:
+    if least > LINE_SHARE and not (alone and line.true_hz not in physics.GRID_HZ):
         bad = Verdict.FAIL if least > FAIL_NOISE else Verdict.WARN
     yield finding(Fault.MAINS, bad, evidence, line_nv=line_nv, line_hz=line.hz, mains_hz=line.true_hz)
 

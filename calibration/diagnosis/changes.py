@@ -10,10 +10,15 @@ import numpy as np
 
 from calibration.diagnosis.samples import CellSamples, Floats
 
-_LEAST_BIN_S = 0.1
-_STILL_BINS, _LEAST_STILL_S = 4, 0.6
-_LOOK_BINS = 10
-_STILL_SIGMAS = 5.0
+_SMOOTHED_FROM_HZ = 40.0
+_BIN_S, _SLOW_BIN_S = 0.05, 0.1
+_SMOOTH_BINS = 11
+"""A Hann window of 0.55 s takes what a plate rings at (10 Hz and above, facts/field.md 4.1.2) down by 50 dB; chips that
+give 10 samples a second can't tell ringing from anything else.
+"""
+_STILL_BINS, _STILL_S, _SLOW_STILL_S = 4, 0.4, 0.6
+_LOOK_S = 1.0
+_STILL_SIGMAS, _STILL_G = 5.0, 0.5
 _CLEAR_SIGMAS = 8.0
 _LEAST_G, _LEAST_COUNTS = 5.0, 300.0
 
@@ -43,24 +48,29 @@ class Still:
 
 def changes_of(cells: list[CellSamples], noise: list[float], rate_hz: float) -> list[Change]:
     """In order of time. ``noise``: counts rms of each cell; inf for one that isn't to be looked at."""
-    width_s = max(_LEAST_BIN_S, 2.0 / rate_hz)
+    fast = rate_hz >= _SMOOTHED_FROM_HZ
+    width_s = _BIN_S if fast else max(_SLOW_BIN_S, 2.0 / rate_hz)
     end_s = max((float(cell.time_s[-1]) for cell in cells if len(cell)), default=0.0)
     bins = int(end_s / width_s)
-    still = max(_STILL_BINS, math.ceil(_LEAST_STILL_S / width_s))
-    if bins < 2 * still:
+    least = max(_STILL_BINS, math.ceil((_STILL_S if fast else _SLOW_STILL_S) / width_s))
+    if bins < 2 * (least + _SMOOTH_BINS):
         return []
+    kernel = np.hanning(_SMOOTH_BINS + 2)[1:-1] if fast else np.ones(1)
+    kernel = kernel / kernel.sum()
     means = np.full((len(cells), bins), np.nan)
     for k, cell in enumerate(cells):
         if math.isfinite(noise[k]):
-            means[k] = _binned(cell, width_s, bins)
-    bin_sd = np.array([sd * math.sqrt(2.0 / max(width_s * rate_hz, 1.0)) for sd in noise])  # correlated: n/2 count
-    stills = _stills(means, bin_sd, still)
-    found = []
+            means[k] = np.convolve(_binned(cell, width_s, bins), kernel, mode="same")
+    usual = np.array(noise) * math.sqrt(2.0 / max(width_s * rate_hz, 1.0))  # correlated: n/2 count
+    smooth = usual * math.sqrt(float((kernel**2).sum()))
+    slack = np.array([_STILL_G * abs(cell.counts_per_gram or 0.0) if fast else 0.0 for cell in cells])
+    stills = _stills(means, np.maximum(np.maximum(_STILL_SIGMAS * smooth, _STILL_SIGMAS), slack), least)
+    look, found = max(_STILL_BINS, round(_LOOK_S / width_s)), []
     for before, after in itertools.pairwise(stills):
-        old = means[:, max(before.first, before.last - _LOOK_BINS) : before.last]
-        new = means[:, after.first : min(after.last, after.first + _LOOK_BINS)]
+        old = means[:, max(before.first, before.last - look) : before.last]
+        new = means[:, after.first : min(after.last, after.first + look)]
         counts = _mean(new) - _mean(old)
-        sd = bin_sd * np.sqrt(1.0 / old.shape[1] + 1.0 / new.shape[1])
+        sd = usual * np.sqrt(1.0 / old.shape[1] + 1.0 / new.shape[1])
         if _is_clear(cells, counts, sd):
             found.append(Change(before.last * width_s, after.first * width_s, counts, sd))
     return found
@@ -84,13 +94,13 @@ def _binned(cell: CellSamples, width_s: float, bins: int) -> Floats:
     return means
 
 
-def _stills(means: Floats, bin_sd: Floats, least: int) -> list[Still]:
-    """Longest runs of at least so many bins that stay near their beginning in all cells."""
+def _stills(means: Floats, limits: Floats, least: int) -> list[Still]:
+    """Longest runs of at least so many bins that stay within ``limits`` of their beginning in all cells."""
     bins = means.shape[1]
-    usable = np.flatnonzero(np.isfinite(bin_sd) & ~np.isnan(means).all(axis=1))
+    usable = np.flatnonzero(np.isfinite(limits) & ~np.isnan(means).all(axis=1))
     if not usable.size:
         return []
-    values, limit = means[usable], _STILL_SIGMAS * np.maximum(bin_sd[usable], 1.0)
+    values, limit = means[usable], limits[usable]
     found, at = [], 0
     while at + least <= bins:
         piece = values[:, at : at + least]

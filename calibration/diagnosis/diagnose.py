@@ -7,18 +7,37 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
+
 from calibration.diagnosis.board import SHAKEN_G, board_verdict, shaking_g, swapped, weight_of
 from calibration.diagnosis.cell import CellLook, cell_verdict, look
 from calibration.diagnosis.changes import Change, changes_of
+from calibration.diagnosis.creep import CREEP_UNSEEN, creep_finding, rests
+from calibration.diagnosis.drifting import drift_of_all
 from calibration.diagnosis.faults import Fault
 from calibration.diagnosis.impulses import lone_impulses
 from calibration.diagnosis.physics import alias_hz
 from calibration.diagnosis.samples import BoardSamples, cells_of
+from calibration.diagnosis.shared_clock import shared_clock
+from calibration.diagnosis.spectrum import stands_out
 from calibration.diagnosis.verdicts import PartVerdict, Verdict, part
 
+ALONE_G, AMBIENT_G, AMBIENT_TIMES = 0.5, 2.5, 2.5  # of an only cell, and of others, rms; over the next one's
+IN_STEP_FROM_HZ, IN_STEP = 40.0, 0.15
 SAME_HZ = 0.4  # two or three bins of the spectra
-_ITS_OWN = frozenset(Fault) - {Fault.WRONG_RATE, Fault.RESTARTS, Fault.LOST, Fault.CORRUPT, Fault.DRIFT}
+_ITS_OWN = frozenset(Fault) - {
+    Fault.WRONG_RATE, Fault.RESTARTS, Fault.NOT_SETTLED, Fault.LOST, Fault.CORRUPT, Fault.DRIFT, Fault.CREEP,
+}  # fmt: skip
 """Faults of a cell after which its part in the board's load can't be judged."""
+
+
+_EXPLAINS = {
+    Fault.BROWN_OUT: (Fault.RESTARTS, Fault.NOT_SETTLED),
+    Fault.SHARED_CLOCK: (Fault.NOT_READY, Fault.CORRUPT, Fault.IMPULSES, Fault.RESTARTS, Fault.UNSTEADY_CLOCK),
+    Fault.WARM_UP: (Fault.DRIFT,),
+    Fault.TEMPERATURE: (Fault.DRIFT,),
+}
+"""What is wrong with a board, and what that makes of its cells: there it is a remark."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,6 +87,8 @@ def _one(board: BoardSamples, now: datetime | None) -> tuple[list[PartVerdict], 
             lone_impulses(cells, noise, k, seen.clock.rate_hz),
             shaken,
             _shared_line(k, looks),
+            _ambient(k, looks),
+            len(looks) == 1,
         )
         for k, seen in enumerate(looks)
     ]
@@ -75,10 +96,23 @@ def _one(board: BoardSamples, now: datetime | None) -> tuple[list[PartVerdict], 
     rates = [seen.clock.rate_hz for seen in looks if seen.clock.rate_hz > 0]
     levels = [math.inf if sd is None or bad else sd for sd, bad in zip(noise, faulty, strict=True)]
     changes = changes_of(cells, levels, min(rates)) if rates else []
-    whole = board_verdict(board, looks, changes, faulty, _age_years(board, now))
-    if any(each.fault is Fault.BROWN_OUT for each in whole.faults):
-        verdicts = [_explained(each, Fault.RESTARTS) for each in verdicts]
+    verdicts = [_with_creep(each, looks[k]) for k, each in enumerate(verdicts)]
+    common = [*shared_clock(looks), *drift_of_all(looks, [cell.name for cell in board.cells])]
+    whole = board_verdict(board, looks, changes, faulty, _age_years(board, now), common)
+    for fault in whole.faults:
+        for explained in _EXPLAINS.get(fault.fault, ()):
+            verdicts = [_explained(each, explained) for each in verdicts]
     return [whole, *verdicts], BoardLook(board, tuple(looks), tuple(changes))
+
+
+def _with_creep(verdict: PartVerdict, seen: CellLook) -> PartVerdict:
+    """The cell's verdict with its creep, which explains what looks like a drift."""
+    if seen.noise is None or any(each.fault in _ITS_OWN for each in verdict.faults):
+        return verdict
+    found = list(creep_finding(seen.samples, seen.noise, seen.clock.rate_hz))
+    unseen = [] if rests(seen.samples, seen.noise, seen.clock.rate_hz) else [CREEP_UNSEEN]
+    told = part(verdict.kind, verdict.name, [*verdict.findings, *found], [*verdict.unseen, *unseen], verdict.figures)
+    return _explained(told, Fault.DRIFT) if found else told
 
 
 def _explained(verdict: PartVerdict, fault: Fault) -> PartVerdict:
@@ -87,6 +121,42 @@ def _explained(verdict: PartVerdict, fault: Fault) -> PartVerdict:
         dataclasses.replace(each, verdict=Verdict.PASS) if each.fault is fault else each for each in verdict.findings
     ]
     return part(verdict.kind, verdict.name, findings, verdict.unseen, verdict.figures)
+
+
+def _ambient(index: int, looks: Sequence[CellLook]) -> bool:
+    """Whether a cell's noise may be what shakes the rack: real shelves have 1.2 to 2.4 g at rest (facts/field.md 4),
+    and all cells of a board feel it.
+    """
+    noise_g = [
+        seen.noise.floor_counts / abs(seen.samples.counts_per_gram)
+        for seen in looks
+        if seen.noise is not None and seen.samples.counts_per_gram
+    ]
+    if len(noise_g) < len(looks):
+        return False
+    fast = looks[index].clock.rate_hz >= IN_STEP_FROM_HZ
+    if (
+        fast
+        and len(looks) > 1
+        and max(_in_step(looks[index], other) for other in looks if other is not looks[index]) < IN_STEP
+    ):
+        return False
+    own = noise_g.pop(index)
+    return own < ALONE_G if not noise_g else own < AMBIENT_G and own < AMBIENT_TIMES * max(noise_g)
+
+
+def _in_step(one: CellLook, other: CellLook) -> float:
+    """How alike two cells' noise is, 0 to 1; chips that give 10 samples a second fold a shake each in its own way."""
+    a, b = one.samples, other.samples
+    time_s, counts = a.time_s[a.usable], a.counts[a.usable]
+    if time_s.size < 48 or np.count_nonzero(b.usable) < 48:
+        return 0.0
+    theirs = np.interp(time_s, b.time_s[b.usable], b.counts[b.usable])
+    apart = [np.diff(values, 2) for values in (counts, theirs)]  # without what goes slowly
+    calm = np.all([np.abs(each) < 4.0 * 1.48 * np.median(np.abs(each)) for each in apart], axis=0)
+    if np.count_nonzero(calm) < 40:
+        return 0.0
+    return float(abs(np.corrcoef(apart[0][calm], apart[1][calm])[0, 1]))
 
 
 def _shared_line(index: int, looks: Sequence[CellLook]) -> bool:
@@ -100,8 +170,7 @@ def _shared_line(index: int, looks: Sequence[CellLook]) -> bool:
         if k == index or other.spectrum is None or not other.clock.rate_hz:
             continue
         apart = abs(alias_hz(own.mains.true_hz, other.clock.rate_hz) - own.mains.hz) > SAME_HZ
-        lines = [*other.spectrum.lines, *([other.spectrum.mains] if other.spectrum.mains else [])]
-        if apart and any(abs(line.hz - own.mains.hz) < SAME_HZ for line in lines):
+        if apart and stands_out(other.spectrum, own.mains.hz, SAME_HZ):
             return True
     return False
 

@@ -19,6 +19,8 @@ class Fault(StrEnum):
     WRONG_RATE = "wrong rate"  # row 11
     GAIN_SLIPS = "gain slips"  # row 4
     DESYNC = "clock pulses lost"  # row 4
+    DEAD_BAND = "dead band in codes"  # row 18
+    NOT_SETTLED = "samples not settled"  # row 12
     RESTARTS = "chip restarts"  # row 1
     CORRUPT = "corrupt codes"  # rows 1, 3
     LONG_PULSES = "clock held high"  # row 1
@@ -28,12 +30,16 @@ class Fault(StrEnum):
     NOISY = "noise above datasheet"  # row 10
     MAINS = "mains hum"  # row 10
     IMPULSES = "impulse bursts"  # row 10
-    DRIFT = "drift"  # rows 13 to 15
+    CREEP = "creep"  # row 15
+    DRIFT = "drift"  # of one cell, or of all for too short to tell rows 13 and 14
     OVERLOAD = "overload"
     OFF_CLASS = "zero out of class"
 
     # A board.
     BROWN_OUT = "brown-out"
+    SHARED_CLOCK = "clock shared by chips"  # row 17
+    WARM_UP = "warming up"  # row 13
+    TEMPERATURE = "drift with temperature"  # row 14
     CELL_DEAD = "cell carries nothing"  # row 16
     REVERSED = "polarity reversed"  # row 8
     WRONG_GAIN = "wrong gain or channel"
@@ -48,6 +54,7 @@ class Fault(StrEnum):
 
     # A link to a shelf MCU.
     UNPLUGGED = "unplugged"
+    MCU_SILENT = "MCU silent"
     LINK_DAMAGE = "damaged frames"
     LINK_LOSS = "samples lost on the way"
     MCU_RESTARTS = "MCU restarts"
@@ -56,7 +63,9 @@ class Fault(StrEnum):
 
     # The node.
     CONFIG = "config refused"
+    NOT_ANSWERING = "node doesn't answer"
     NOT_RUNNING = "node not running"
+    RESTART_NEEDED = "node uses older files"
     UNDER_VOLTAGE = "under-voltage"
     THROTTLED = "throttled"
     HOT = "too hot"
@@ -88,6 +97,8 @@ _REMEDIES: dict[Fault, str] = {
     Fault.WRONG_RATE: "set the RATE strap (pin 15) of the chip, or correct rate in the node file",
     Fault.GAIN_SLIPS: "shorten SCK and DOUT, add 100 ohm in series at the reader, and use clock phases of 1 us or more",
     Fault.DESYNC: "shorten SCK and DOUT, keep them apart, and add 100 ohm in series at the reader",
+    Fault.DEAD_BAND: "read DOUT as a plain input, without the pin's own pull-up, and check its solder joint",
+    Fault.NOT_SETTLED: "drop four conversions after power-up and each change of gain or channel, or use a shelf MCU",
     Fault.RESTARTS: "check the amplifier's supply and ground under load; on a Pi's own pins, move it to a shelf MCU",
     Fault.CORRUPT: "SCK is held high in mid-read by a busy host: read through a shelf MCU, or shorten the wires",
     Fault.LONG_PULSES: "the host is too busy to clock the chip: read it through a shelf MCU",
@@ -98,9 +109,13 @@ _REMEDIES: dict[Fault, str] = {
     Fault.MAINS: "keep the cell's cable away from mains leads and supplies, twist it, and tie its shield to ground",
     Fault.IMPULSES: "look for relays, motors or radios near the cable, and check it for a dry joint by moving it",
     Fault.DRIFT: "leave it switched on for 15 min, keep heat and draught away, then diagnose again",
+    Fault.CREEP: "keep its load below half of its capacity, or change it; `shelfedge calibrate creep` measures it",
     Fault.OVERLOAD: "take load off, then calibrate again: the cell may have been bent for good",
     Fault.OFF_CLASS: "compare the cell's label with the node file, and check with an empty board that it isn't bent",
     Fault.BROWN_OUT: "the board's supply breaks down: measure it under load and use a shorter, thicker cable",
+    Fault.SHARED_CLOCK: "give each chip an SCK of its own, or read them only when all of them are ready",
+    Fault.WARM_UP: "leave it switched on for 15 min before calibrating or teaching, and keep it powered for good",
+    Fault.TEMPERATURE: "keep sun, heaters and cold air off the cells, or run `shelfedge calibrate temperature`",
     Fault.CELL_DEAD: "check that the board rests on this cell, and its plug; if it does, change the cell",
     Fault.REVERSED: "swap A+ and A- of this cell or turn it over, or calibrate again: calibration learns the sign",
     Fault.WRONG_GAIN: "set gain and channel in the node file as they were when it was calibrated, or calibrate again",
@@ -113,6 +128,7 @@ _REMEDIES: dict[Fault, str] = {
     Fault.VIBRATION: "look for a compressor or motor on the same rack and put rubber under it",
     Fault.STOCK_DIFFERS: "nothing, if people have bought since; else compare the shelf with the planogram",
     Fault.UNPLUGGED: "plug the MCU in and check its USB cable",
+    Fault.MCU_SILENT: "unplug the MCU and plug it in again; if it stays silent, run `shelfedge flash`",
     Fault.LINK_DAMAGE: "change the USB cable and keep it away from motors and mains",
     Fault.LINK_LOSS: "take load off this node, and read fewer chips with one MCU",
     Fault.MCU_RESTARTS: "check the MCU's supply and its USB cable",
@@ -120,6 +136,8 @@ _REMEDIES: dict[Fault, str] = {
     Fault.DRIVER: "do what the driver says, then diagnose again",
     Fault.CONFIG: "correct the files and check them with `shelfedge config check NODE.yaml`",
     Fault.NOT_RUNNING: "start it with `sudo systemctl start shelfedge`, or `shelfedge run NODE.yaml`",
+    Fault.NOT_ANSWERING: "see its log (`journalctl -u shelfedge`), then `sudo systemctl restart shelfedge`",
+    Fault.RESTART_NEEDED: "restart the node when it suits: `sudo systemctl restart shelfedge`",
     Fault.UNDER_VOLTAGE: "use the Pi's own power supply and a short, thick cable, and take USB load off it",
     Fault.THROTTLED: "give the machine air, a heat sink and its own power supply",
     Fault.HOT: "give the machine air or a heat sink",

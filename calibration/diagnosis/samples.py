@@ -70,6 +70,7 @@ class BoardSamples:
             be sound at 2.7 V).
         block: its samples in order of time. notices: what its driver told meanwhile.
         expected_s: how long was listened from the board's first sample on; cells that fall silent are judged by it.
+        counted: the slots' counts are what the node has counted, not what lies there when all is full.
     """
 
     board: str
@@ -83,6 +84,7 @@ class BoardSamples:
     slots: tuple[Slot, ...] = ()
     notices: tuple[Notice, ...] = ()
     supply_v: float | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,59 +1,79 @@
-"""How the cells of a board share load changes, held against statics and against what things weigh.
+"""How the cells of a board share load changes: as a sound plate does, or as one with something wrong does.
 
-Statics: a load on a plate gives forces whose sum is its weight and whose moments give its place, which is on the board.
-Four cells under the corners say one number more, the twist; a plate leaves it between 0 (stiff) and ``W u v / 4``
-(soft), see `edge.fusion.sharing`. Weight: what moves is a few units of what lies in that place, by the planogram. A
-fault of one cell (dead, reversed, another gain, a corner that hangs) breaks these in a way of its own: each is tried,
-and the one that mends most of what is broken is named.
+Each fault (a cell turned over, one with another gain, a corner that hangs, something that carries part of the board
+beside its cells, a calibration that is off as a whole) changes forces in a way of its own. Under each, the load changes
+have a likelihood (`calibration.diagnosis.plate`); what isn't known of a fault (how much, where) is averaged over. The
+one under which they are the likeliest is named, if they are far likelier than with a sound board, and not because of
+what happened in one place alone (there the planogram may be wrong).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from calibration.diagnosis.changes import Change
-from calibration.diagnosis.samples import BoardSamples, CellSamples, Floats, Slot
+from calibration.diagnosis.plate import Plate, Shares
+from calibration.diagnosis.samples import BoardSamples, CellSamples, Floats
 
-TWIST_SHARE = 0.05  # of the weight: unequal springs and mounts, gains, cells not quite under the corners
-WEIGHT_SHARE = 0.015  # what calibration, creep and a hand that has hardly left do to a weight
-MOVED_SHARE = 0.15  # of all that cells changed by: less weight than that came or went
-BESIDE_MM = 30.0
-MOST_UNITS = 4
-BROKEN, WHOLE = 3.0, 2.0  # misfits, in tolerances: beyond the one a change is broken, below the other it is explained
-CAP = 6.0
 LEAST_CHANGES = 3
+MOST_CHANGES = 60  # of a long recording, the last ones
 DEAD_SHARE = 0.01  # of what all cells carry: a hundredth is what mounts and cables give on
-RATIO_SHARE = 0.035  # unit to unit 1 to 2 %, calibration and creep 1.5 %
-LEAST_OFF, SLIP_SHARE, MOST_NEAR, MOST_ANYWHERE = 0.05, 0.06, 3, 8
 SLIPS = (2.0, 4.0, 0.5, 0.25)  # gain 64 or 32 for 128, and back
-SCALES = tuple(float(x) for x in np.exp(np.linspace(math.log(0.28), math.log(3.6), 107)) if abs(math.log(x)) > 0.045)
+LEAST_OFF = 0.05  # of a gain: what a technician needn't care for in passing (OIML aside, corners may be 5 % apart)
+FACTORS = tuple(float(f) for f in np.exp(np.linspace(math.log(0.18), math.log(5.6), 291)))
+STIFFNESS = tuple(float(k) for k in np.exp(np.linspace(math.log(0.12), math.log(4.0), 14)))
+"""Of what else carries the board, in a cell's own."""
+GIVES = tuple(float(g) for g in np.linspace(0.12, 1.0, 12))
+SURE, SURE_WITHOUT = 8.0, 3.0
+UNKNOWN_SURE, UNKNOWN_CHANGES = 12.0, 6  # on a plate of which isn't known how its cells share
+"""Log of how much likelier the changes must be than with a sound board: in all, and without any one place's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What mends the board's load changes.
+    """What explains the board's load changes better than a sound board does.
 
     Attributes:
-        kind: "dead", "reversed", "slip", "scale" of one cell; "common slip", "common scale" of all; "twist": nothing
-            mends it.
-        cell: index; -1 for all cells. factor: what the cell's grams must be multiplied by.
-        broken, mended, changes: how many changes don't fit as they are, how many of these fit so, and all of them.
+        kind: "dead", "reversed", "slip", "scale" of one cell; "common slip", "common scale" of all; "support":
+            something carries part of the board; "loose": a mount gives way.
+        cell: index; -1 for all cells.
+        factor: what the cell's grams must be multiplied by; of a support its stiffness; of a loose mount the share that
+            it gives away.
+        at_mm: where the support is.
+        fitting, mended, changes: how many changes fit as they are, how many with this put right, and all of them.
+        sure: log of how much likelier the changes are so.
     """
 
     kind: str
     cell: int
     factor: float
-    broken: int
+    fitting: int
     mended: int
     changes: int
+    sure: float
+    at_mm: tuple[float, float] = (0.0, 0.0)
 
 
-def explain(board: BoardSamples, cells: list[CellSamples], changes: list[Change]) -> Explanation | None:
-    """None where the changes fit well enough as they are, or there are too few."""
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Explanations of one kind, averaged over: ``rows`` of the table of all."""
+
+    kind: str
+    cell: int
+    rows: slice
+
+
+def explain(
+    board: BoardSamples, cells: list[CellSamples], changes: list[Change], weight_g: float | None = None
+) -> Explanation | None:
+    """None where a sound board explains the changes well enough, or there are too few.
+
+    ``weight_g``: what lies on the board by its calibration; None where that isn't known.
+    """
+    changes = changes[-MOST_CHANGES:]
     if len(changes) < LEAST_CHANGES or len(cells) < 1 or not all(cell.weighed for cell in cells):
         return None
     gain = np.array([cell.counts_per_gram or 1.0 for cell in cells])
@@ -61,197 +81,179 @@ def explain(board: BoardSamples, cells: list[CellSamples], changes: list[Change]
     sd = np.array([change.sd / np.abs(gain) for change in changes])
     if np.isnan(forces).any():
         return None
-    plate = _Plate(board, cells)
-    dead = plate.dead(forces, sd)
+    plate = Plate(board, cells)
+    dead = _dead(plate, forces, sd)
+    if dead is not None and len(cells) < 4:  # nothing but the weights tells that it had to carry
+        table, anyhow = _table(plate, [plate.shares(forces, sd, np.ones((1, len(cells))))], np.abs(forces).sum(axis=1))
+        dead = dead if np.mean(table[0] > anyhow + math.log(2.0)) < 0.5 else None
     if dead is not None:
-        return Explanation("dead", dead, 1.0, len(changes), len(changes), len(changes))
-    common = plate.common(forces, sd)
-    if common is not None:
-        factor, fitting = common
-        kind = "common slip" if any(abs(factor * slip - 1.0) < SLIP_SHARE for slip in SLIPS) else "common scale"
-        return Explanation(kind, -1, factor, fitting, fitting, len(changes))
-    return _of_one_cell(plate, forces, sd)
+        return Explanation("dead", dead, 1.0, 0, len(changes), len(changes), math.inf)
+    return _likeliest(plate, forces, sd, weight_g)
 
 
-def _of_one_cell(plate: _Plate, forces: Floats, sd: Floats) -> Explanation | None:
-    before = plate.misfits(forces, sd)
-    broken = before > BROKEN
-    count, changes, cells = int(np.count_nonzero(broken)), len(forces), forces.shape[1]
-    if count < max(2, 0.3 * changes):
+def _likeliest(plate: Plate, forces: Floats, sd: Floats, weight_g: float | None) -> Explanation | None:
+    count, cells = forces.shape
+    faults, factors = _of_gains(cells)
+    parts = [plate.shares(forces, sd, factors)]
+    supports = _supports(plate) if cells > 1 else []
+    if supports:
+        parts.append(_supported(plate, forces, sd, supports))
+        faults.append(_Fault("support", -1, slice(len(factors), len(factors) + len(supports))))
+    if plate.corners is not None:
+        for cell in range(cells):
+            first = len(factors) + len(supports) + cell * len(GIVES)
+            faults.append(_Fault("loose", cell, slice(first, first + len(GIVES))))
+            parts.append(_loosened(plate, forces, plate.shares(forces, sd, np.ones((1, cells))), cell))
+    table, anyhow = _table(plate, parts, np.abs(forces).sum(axis=1))
+    better = table - table[0]
+    if weight_g is not None:  # what all cells have in common shows in what lies there, too
+        common = np.where((factors == factors[:, :1]).all(axis=1), factors[:, 0], 1.0)
+        stands = np.zeros((len(better), 1))
+        stands[: len(factors), 0] = plate.standing(weight_g, common) - plate.standing(weight_g, np.ones(1))
+        better = np.concatenate([better, stands], axis=1)
+    averages = [_average(better[fault.rows]) for fault in faults]
+    best = max(range(len(faults)), key=lambda k: averages[k])
+    fault = faults[best]
+    guess = fault.cell >= 0 and not plate.all_known
+    if averages[best] < (UNKNOWN_SURE if guess else SURE) or (guess and count < UNKNOWN_CHANGES):
         return None
-    now = float((np.minimum(before, CAP) ** 2).mean())
-    best, least = None, math.inf
-    for kind, cell, factor, cost in _hypotheses(cells):
-        mended = forces.copy()
-        mended[:, cell] *= factor
-        after = plate.misfits(mended, sd)
-        left = float((np.minimum(after, CAP) ** 2).mean()) + cost
-        if left < least:
-            good = int(np.count_nonzero(broken & (after < WHOLE)))
-            worse = int(np.count_nonzero(~broken & (after > BROKEN)))
-            best, least = Explanation(kind, cell, factor, count, good - worse, changes), left
-    enough = best is not None and best.mended >= max(_least_mended(best.kind, plate), 0.6 * count)
-    if enough and least < 0.45 * now:
-        return best
-    twisted = int(np.count_nonzero(plate.twists(forces, sd) > BROKEN))
-    if twisted >= max(3, 0.5 * changes):
-        return Explanation("twist", -1, 1.0, twisted, 0, changes)
-    return None
+    row = fault.rows.start + int(np.argmax(better[fault.rows].sum(axis=1)))
+    slots = np.array([*plate.nearest(parts[0]), *([-2] if weight_g is not None else [])])
+    for slot in set(slots[slots >= 0].tolist()):
+        if _average(better[fault.rows][:, slots != slot]) < SURE_WITHOUT:
+            return None  # one place alone says so: its planogram may be wrong
+    fits = table > anyhow + math.log(2.0)
+    at_mm, factor = (0.0, 0.0), 1.0
+    if fault.kind == "support":
+        x, y, factor = supports[row - len(factors)]
+        at_mm = (x, y)
+    elif fault.kind == "loose":
+        factor = GIVES[row - fault.rows.start]
+    else:
+        factor = float(factors[row][fault.cell if fault.cell >= 0 else 0])
+    if fault.kind in ("scale", "common scale") and abs(math.log(factor)) < math.log1p(LEAST_OFF):
+        return None
+    return Explanation(
+        fault.kind, fault.cell, factor, int(fits[0].sum()), int(fits[row].sum()), count, averages[best], at_mm
+    )
 
 
-def _least_mended(kind: str, plate: _Plate) -> int:
-    """How many changes it takes to believe it: the freer the guess, the more."""
-    if kind == "reversed" and plate.corners is not None:
-        return 2
-    return 4 if kind == "scale" else 3
+def _table(plate: Plate, parts: list[Shares], before: Floats) -> tuple[Floats, Floats]:
+    """Log-likelihood of each change under each explanation, the sound board first; and as no single thing."""
+    rows, anyhow = [], np.zeros(before.size)
+    for part in parts:
+        density, anyhow = plate.log_density(part, before)
+        rows.append(density + np.where(density > anyhow + 1.0, plate.again(part), 0.0))
+    return np.concatenate(rows), anyhow
 
 
-def _hypotheses(cells: int) -> Iterator[tuple[str, int, float, float]]:
-    """Kind, cell, factor and what it costs to assume it: the more special come cheaper, as fewer of them fit."""
+def _average(better: Floats) -> float:
+    """Log of the mean over the rows of one kind."""
+    total = better.sum(axis=1)
+    return float(np.logaddexp.reduce(total) - math.log(total.size))
+
+
+def _of_gains(cells: int) -> tuple[list[_Fault], Floats]:
+    """Faults that multiply cells, and the factors that mend them; row 0 is the sound board."""
+    rows, faults = [np.ones(cells)], []
+
+    def add(kind: str, cell: int, factors: tuple[float, ...]) -> None:
+        faults.append(_Fault(kind, cell, slice(len(rows), len(rows) + len(factors))))
+        for factor in factors:
+            row = np.full(cells, factor) if cell < 0 else np.ones(cells)
+            if cell >= 0:
+                row[cell] = factor
+            rows.append(row)
+
     for cell in range(cells if cells > 1 else 0):
-        yield "reversed", cell, -1.0, 0.0
-        for factor in SLIPS:
-            yield "slip", cell, factor, 0.2
-        for factor in SCALES:
-            yield "scale", cell, factor, 0.5
+        add("reversed", cell, (-1.0,))
+        for slip in SLIPS:
+            add("slip", cell, (slip,))
+        add("scale", cell, FACTORS)
+    for slip in SLIPS:
+        add("common slip", -1, (slip,))
+    add("common scale", -1, FACTORS)
+    return faults, np.array(rows)
 
 
-class _Plate:
-    """A board's statics and its planogram."""
+def _supports(plate: Plate) -> list[tuple[float, float, float]]:
+    """Places along the board's edges away from the cells, and stiffness of something that carries it there."""
+    wide, deep = plate.size
+    if not (plate.sees[0] and plate.sees[1]):
+        places = [(share * wide, deep / 2) if plate.sees[0] else (wide / 2, share * deep) for share in (0.3, 0.5, 0.7)]
+    else:
+        along = (0.2, 0.35, 0.5, 0.65, 0.8)
+        places = [(share * wide, y) for share in along for y in (0.0, deep)]
+        places += [(x, share * deep) for share in along for x in (0.0, wide)] + [(wide / 2, deep / 2)]
+    return [(x, y, stiff) for x, y in places for stiff in STIFFNESS]
 
-    def __init__(self, board: BoardSamples, cells: list[CellSamples]) -> None:
-        self.x = np.array([each.cell.x_mm for each in cells])
-        self.y = np.array([each.cell.y_mm for each in cells])
-        self.sees_x, self.sees_y = bool(np.ptp(self.x) > 40.0), bool(np.ptp(self.y) > 40.0)
-        self.size = (board.width_mm, board.depth_mm)
-        self.slots = board.slots
-        self.corners = _corners(self.x, self.y)
 
-    def misfits(self, forces: Floats, sd: Floats) -> Floats:
-        """float64[changes], the worst of each change's misfits, in tolerances."""
-        found = np.zeros(len(forces))
-        for n, (force, doubt) in enumerate(zip(forces, sd, strict=True)):
-            weight, weight_sd = float(force.sum()), float(np.sqrt((doubt**2).sum()))
-            if abs(weight) < MOVED_SHARE * float(np.abs(force).sum()) + 3.0 * weight_sd + 1.0:
-                continue  # something was moved from one place to another
-            x = float(force @ self.x) / weight if self.sees_x else math.nan
-            y = float(force @ self.y) / weight if self.sees_y else math.nan
-            place_sd = float(
-                np.sqrt((doubt**2 * ((self.x - self.x.mean()) ** 2 + (self.y - self.y.mean()) ** 2)).sum())
-            )
-            place_sd = BESIDE_MM + place_sd / abs(weight)
-            found[n] = max(
-                _beyond(x, self.size[0]) / place_sd,
-                _beyond(y, self.size[1]) / place_sd,
-                self._weight_misfit(abs(weight), weight_sd, x, y, place_sd),
-            )
-        return np.maximum(found, self.twists(forces, sd))
+def _supported(plate: Plate, forces: Floats, sd: Floats, supports: list[tuple[float, float, float]]) -> Shares:
+    """A spring beside the cells takes ``stiffness`` times what a cell at its place would carry: put that back.
 
-    def twists(self, forces: Floats, sd: Floats) -> Floats:
-        """float64[changes], how far beyond what plates do, in tolerances; 0 without four cells in a rectangle."""
-        if self.corners is None:
-            return np.zeros(len(forces))
-        fl, fr, bl, br = forces[:, list(self.corners)].T
-        weight = fl + fr + bl + br
-        safe = np.where(np.abs(weight) < 1.0, 1.0, weight)
-        soft = (fr + br - fl - bl) * (bl + br - fl - fr) / safe / 4.0
-        twist = (fl - fr - bl + br) / 4.0
-        tolerance = np.sqrt((sd**2).sum(axis=1)) / 4.0 + TWIST_SHARE / 3.0 * np.abs(weight)
-        over = np.maximum(twist - np.maximum(soft, 0.0), np.minimum(soft, 0.0) - twist)
-        carried = np.abs(forces).sum(axis=1)
-        result: Floats = np.where(np.abs(weight) < MOVED_SHARE * carried, 0.0, np.maximum(over, 0.0) / tolerance)
-        return result
+    A rigid plate sinks by ``z = S G^-1 load`` (springs of 1, ``G = S^T S``), and the load is what cells and spring
+    carry together, ``load + k s z(s)`` with the place ``s = [1, x, y]``.
+    """
+    sound = plate.shares(forces, sd, np.ones((1, forces.shape[1])))
+    inverse = np.linalg.pinv(plate.statics.T @ plate.statics, rcond=1e-9)
+    loads, volumes, doubts = [], [], []
+    for x, y, stiff in supports:
+        at = np.array([1.0, x, y])
+        put_back = np.eye(3) + stiff * np.outer(at, inverse @ at)
+        loads.append(sound.loads[0] @ put_back.T)
+        volumes.append(abs(1.0 + stiff * float(at @ inverse @ at)))
+        doubts.append(np.sqrt(((plate.statics @ put_back[0]) ** 2 * sd**2).sum(axis=1)))
+    many = (len(supports), 1)
+    return Shares(
+        np.array(loads),
+        np.array(doubts),
+        np.tile(sound.place_mm, many),
+        np.tile(sound.rest, (*many, 1)),
+        np.tile(sound.rest_sd, many),
+        np.array(volumes),
+    )
 
-    def dead(self, forces: Floats, sd: Floats) -> int | None:
-        """A cell that never moves though, by what the others say, it had to.
 
-        On four corners the missing force lies between ``b + c - o`` (a stiff plate: no twist) and ``b c / o`` (a soft
-        one: bilinear), with the neighbours b and c and the opposite corner o.
-        """
-        carried = np.abs(forces).sum(axis=1)
-        for cell in range(forces.shape[1] if forces.shape[1] > 1 else 0):
-            own = np.abs(forces[:, cell])
-            if float(own.sum()) > DEAD_SHARE * float(carried.sum()) + 3.0 * float(np.sqrt((sd[:, cell] ** 2).sum())):
-                continue
-            if self.corners is None:
-                if len(forces) > LEAST_CHANGES:
-                    return cell
-                continue
-            fl, fr, bl, br = self.corners
-            opposite = {fl: br, br: fl, fr: bl, bl: fr}[cell]
-            b, c = (np.abs(forces[:, corner]) for corner in self.corners if corner not in (cell, opposite))
-            o = np.maximum(np.abs(forces[:, opposite]), 0.02 * carried)
-            had_to = np.minimum(np.maximum(b + c - o, 0.0), b * c / o)
-            if int(np.count_nonzero(had_to > 4.0 * DEAD_SHARE * carried)) >= 2:
+def _loosened(plate: Plate, forces: Floats, sound: Shares, cell: int) -> Shares:
+    """One of four mounts is softer by ``1/d``: it gives away ``(1/d - 1) / (1/d + 3)`` of what a stiff plate would hand
+    it, as a twist; weight and place stay what they are. A plate that bends gives away less.
+    """
+    signs = np.sign(plate.beyond[:, 0])
+    rigid = plate.statics @ plate.rigid[cell]
+    given = (forces @ rigid) * signs[cell]
+    rest = sound.rest[0][None] + np.array(GIVES)[:, None, None] * given[None, :, None]
+    many = (len(GIVES), 1)
+    return Shares(
+        np.tile(sound.loads, (*many, 1)), np.tile(sound.sd_g, many), np.tile(sound.place_mm, many), rest,
+        np.tile(sound.rest_sd, many), np.ones(len(GIVES)),
+    )  # fmt: skip
+
+
+def _dead(plate: Plate, forces: Floats, sd: Floats) -> int | None:
+    """A cell that never moves though, by what the others say, it had to.
+
+    On four corners the missing force lies between ``b + c - o`` (a stiff plate: no twist) and ``b c / o`` (a soft
+    one: bilinear), with the neighbours b and c and the opposite corner o.
+    """
+    carried = np.abs(forces).sum(axis=1)
+    for cell in range(forces.shape[1] if forces.shape[1] > 1 else 0):
+        own = np.abs(forces[:, cell])
+        if float(own.sum()) > DEAD_SHARE * float(carried.sum()) + 3.0 * float(np.sqrt((sd[:, cell] ** 2).sum())):
+            continue
+        if plate.corners is None:
+            others = np.arange(forces.shape[1]) != cell
+            sinks = forces[:, others] @ np.linalg.pinv(plate.statics[others]).T @ plate.statics[cell]
+            had_to = 0.5 * np.where(carried > 0, sinks * np.sign(forces.sum(axis=1)), 0.0)
+            clear = int(np.count_nonzero(had_to > 8.0 * DEAD_SHARE * carried)) >= LEAST_CHANGES
+            if len(forces) > LEAST_CHANGES and (forces.shape[1] < 4 or clear):
                 return cell
-        return None
-
-    def common(self, forces: Floats, sd: Floats) -> tuple[float, int] | None:
-        """The one factor that makes most changes a unit of what lies in their place, and how many; None if that is 1.
-
-        Places don't depend on a factor that all cells have in common, so what moved is known without its weight.
-        """
-        ratios: list[list[float]] = []
-        for force, doubt in zip(forces, sd, strict=True):
-            weight = float(force.sum())
-            if abs(weight) < 20.0 * float(np.sqrt((doubt**2).sum())) + 10.0:
-                continue
-            x = float(force @ self.x) / weight if self.sees_x else math.nan
-            y = float(force @ self.y) / weight if self.sees_y else math.nan
-            near = [slot for slot in self.slots if _inside(slot, x, y, 0.5 * BESIDE_MM)]
-            if near and len(near) <= (MOST_NEAR if self.sees_x or self.sees_y else MOST_ANYWHERE):
-                ratios.append([slot.weight_g / abs(weight) for slot in near])
-        if len(ratios) <= LEAST_CHANGES:
-            return None
-
-        def fitting(factor: float) -> int:
-            return sum(any(abs(r / factor - 1.0) < RATIO_SHARE for r in near) for near in ratios)
-
-        as_is = sum(any(abs(r * n - 1.0) < RATIO_SHARE for r in near for n in (1, 2, 3)) for near in ratios)
-        as_one = fitting(1.0)
-        best = max((r for near in ratios for r in near), key=fitting)
-        if abs(math.log(best)) < math.log1p(LEAST_OFF) or not 0.2 < best < 5.0:
-            return None
-        found = fitting(best)
-        whole = any(abs(best * n - 1.0) < RATIO_SHARE for n in (2, 3))  # people take two or three, now and then
-        others = as_one if whole else as_is
-        least_share = 0.6 if self.sees_x or self.sees_y else 0.85
-        if found < max(LEAST_CHANGES + 1, least_share * len(ratios)) or others > 0.25 * found:
-            return None
-        mine = [r for near in ratios for r in near if abs(r / best - 1.0) < RATIO_SHARE]
-        return float(np.median(mine)), found
-
-    def _weight_misfit(self, weight: float, sd: float, x: float, y: float, place_sd: float) -> float:
-        near = [slot for slot in self.slots if _inside(slot, x, y, 1.5 * place_sd)]
-        if not self.slots:
-            return 0.0
-        if not near:
-            return WHOLE
-        return min(
-            abs(weight - n * slot.weight_g) / (WEIGHT_SHARE * weight + math.sqrt(n) * slot.spread_g + sd + 0.5)
-            for slot in near
-            for n in range(1, MOST_UNITS + 1)
-        )
-
-
-def _inside(slot: Slot, x: float, y: float, slack: float) -> bool:
-    in_x = math.isnan(x) or slot.x_mm[0] - slack <= x <= slot.x_mm[1] + slack
-    return in_x and (math.isnan(y) or slot.y_mm[0] - slack <= y <= slot.y_mm[1] + slack)
-
-
-def _beyond(at: float, length: float) -> float:
-    return 0.0 if math.isnan(at) else max(0.0, -at, at - length)
-
-
-def _corners(x: Floats, y: Floats) -> tuple[int, int, int, int] | None:
-    """Front left, front right, back left, back right; None unless four cells stand in a rectangle."""
-    if x.size != 4 or float(np.ptp(x)) < 40.0 or float(np.ptp(y)) < 40.0:
-        return None
-    right, back = x > x.mean(), y > y.mean()
-    corners = [np.flatnonzero((right == r) & (back == b)) for b in (False, True) for r in (False, True)]
-    if any(found.size != 1 for found in corners):
-        return None
-    off = max(float(np.ptp(x[right])), float(np.ptp(x[~right]))) / float(np.ptp(x))
-    off = max(off, float(np.ptp(y[back])) / float(np.ptp(y)), float(np.ptp(y[~back])) / float(np.ptp(y)))
-    fl, fr, bl, br = (int(found[0]) for found in corners)
-    return (fl, fr, bl, br) if off < 0.1 else None
+            continue
+        fl, fr, bl, br = plate.corners
+        opposite = {fl: br, br: fl, fr: bl, bl: fr}[cell]
+        b, c = (np.abs(forces[:, corner]) for corner in plate.corners if corner not in (cell, opposite))
+        o = np.maximum(np.abs(forces[:, opposite]), 0.02 * carried)
+        had_to = np.minimum(np.maximum(b + c - o, 0.0), b * c / o)
+        had_to = np.where(own < DEAD_SHARE * carried + 3.0 * sd[:, cell], had_to, 0.0)
+        if int(np.count_nonzero(had_to > 4.0 * DEAD_SHARE * carried)) >= 2:
+            return cell
+    return None

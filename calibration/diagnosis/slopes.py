@@ -11,8 +11,8 @@ from calibration.diagnosis.samples import CellSamples, Floats
 
 LEAST_SECONDS = 8.0
 _KEPT_SHARE, _CALM_SHARE = 0.6, 0.97
-_TIME_CONSTANTS_S = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
-_TOLD_FROM_S = 90.0  # shorter than that, no time constant of minutes can be told from a straight line
+_TIME_CONSTANTS_S = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
+TOLD_FROM_S = 90.0  # shorter than that, no time constant of minutes can be told from a straight line
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _means(time_s: Floats, counts: Floats, apart_s: float, rate_hz: float) -> tu
 
 def _time_constant(at: Floats, means: Floats, jump: float) -> float | None:
     """Of ``a + b exp(-t / tau)``, steps taken out; None unless it leaves half of what a straight line does."""
-    if at[-1] - at[0] < _TOLD_FROM_S:
+    if at[-1] - at[0] < TOLD_FROM_S:
         return None
     changes = np.diff(means)
     level = np.concatenate([[0.0], np.cumsum(np.where(np.abs(changes - np.median(changes)) > jump, 0.0, changes))])

@@ -154,3 +154,10 @@ def _others(hz: Floats, density: Floats, rate_hz: float, mains: Line | None) -> 
         found.append(Line(float(hz[top]), 0.0, math.sqrt(power), float(density[top]) / max(floor, 1e-12)))
         free &= ~near
     return tuple(found)
+
+
+def stands_out(spectrum: Spectrum, at_hz: float, off_hz: float) -> bool:
+    """Whether there is a peak at about a frequency, be it a small one: 4 times what is within 3 Hz, in power."""
+    near, around = np.abs(spectrum.hz - at_hz) <= off_hz, np.abs(spectrum.hz - at_hz) <= 3.0
+    power = spectrum.rms_counts**2
+    return bool(near.any() and power[near].max() > 4.0 * float(np.median(power[around])))

@@ -125,11 +125,13 @@ class Diagnosis:
     Attributes:
         source: where the samples are from, for people.
         seconds: how long the longest stretch of samples is.
+        about: by label, for people: which node, files, software, machine, calibration; when.
     """
 
     source: str
     seconds: float
     parts: tuple[PartVerdict, ...]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -147,5 +149,6 @@ class Diagnosis:
             "verdict": self.verdict.name,
             "source": self.source,
             "seconds": round(self.seconds, 1),
+            "about": dict(self.about),
             "parts": [each.as_json() for each in self.parts],
         }
