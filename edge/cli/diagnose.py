@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from calibration.diagnosis.diagnose import BoardLook
-
 
 def diagnose(
-    config: Annotated[Path | None, typer.Argument(metavar="[NODE.yaml]", help="The node's file.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[NODE.yaml]", help="The node's file; else ./node.yaml, else /etc/shelfedge/node.yaml."),
+    ] = None,
     board: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this board (may be repeated).")] = None,
     seconds: Annotated[
         float | None, typer.Option(metavar="S", help="How long: 8 to 600. Usual: 20; of a trace the last 600.")
@@ -29,39 +29,36 @@ def diagnose(
     A running node isn't disturbed: what it recorded in the last seconds is read. Without one the hardware is opened.
     Touch the boards meanwhile (lift something off each end, put it back): an idle board can't show a dead corner.
 
-    Exit codes: 0 all parts pass or warn; 1 one fails, or nothing could be looked at; 3 the trace is damaged (the intact
-    part was diagnosed).
+    PASS: as it should be. WARN: works, and needs a look. FAIL: doesn't work, or can't be trusted.
+
+    Exit codes: 0 all parts pass or warn; 1 one fails, or nothing could be looked at; 2 wrong usage; 3 the trace is
+    damaged (the intact part was diagnosed, whatever its verdict).
     """
-    import json
     from datetime import UTC, datetime
 
+    from edge.cli.diagnose_show import say, show
     from edge.cli.errors import warn
-    from edge.node.diagnose import check_seconds, chosen, diagnose, raise_losses
-    from edge.node.diagnose_sources import gathered_from, node_parts, supply_volts
-    from edge.node.diagnose_text import diagnosis_text
+    from edge.cli.node_choice import node_file
+    from edge.cli.outputs import refuse_overwriting
+    from edge.node.diagnose import check_seconds, raise_losses
+    from edge.node.diagnose_report import check_report, write_report
+    from edge.node.diagnose_sources import diagnosed, gathered_from, supply_volts
 
-    if config is None and trace is None:
-        raise typer.BadParameter("give the node file, or a recording with --trace")
-    now = datetime.now(UTC)
+    if trace is None:
+        config = node_file(config)
     supply_v = supply_volts(supply)
     if seconds is not None:
         check_seconds(seconds)
-    source = gathered_from(config, trace, seconds, tuple(board or ()), lambda text: typer.echo(text, err=True))
-    warn(source.warnings)
-    looks: list[BoardLook] = []
-    if source.gathered is None:
-        from calibration.diagnosis.verdicts import Diagnosis
-
-        found = Diagnosis(source.name, 0.0, tuple(node_parts(source, now)))
-    else:
-        found, looks = diagnose(chosen(source.gathered, board or ()), now, supply_v, node_parts(source, now))
     if report is not None:
-        from edge.cli.outputs import refuse_overwriting
-        from edge.node.diagnose_report import write_report
-
         refuse_overwriting(report, [config, trace])
-        write_report(report, found, looks, now)
-    typer.echo(json.dumps(found.as_json(), indent=1) if json_ else diagnosis_text(found))
+        check_report(report)
+    source = gathered_from(config, trace, seconds, tuple(board or ()), say)
+    warn(source.warnings)
+    now = datetime.now(UTC)
+    found, looks = diagnosed(source, tuple(board or ()), now, supply_v)
+    if report is not None:
+        write_report(report, found, looks)
+    show(found, json_)
     if report is not None:
         typer.echo(f"{report}: the report", err=True)
     if trace is not None and source.gathered is not None:

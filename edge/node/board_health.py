@@ -8,19 +8,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from calibration.record import BoardCalibration
+from drivers.hx711.codes import CODE_MAX, CODE_MIN, RAW
 from drivers.notices import Notice
 from drivers.samples import SampleBlock, SampleFlag
 from edge.config.schema import Board
 from edge.node.cell_health import NS_PER_S, CellHealth
+from edge.node.notice_book import NoticeBook, recent_s
+from edge.trace.cell_kind import kind_of
 
 CHUNK_SAMPLES = 32  # of a cell: the least that tells noise
 SHORTEST_CHUNK_NS, LONGEST_CHUNK_NS = NS_PER_S, 5 * NS_PER_S
 AT_ONCE_NS = NS_PER_S // 2  # a report takes waiting samples in when they are this old
 MOST_WAITING = 4096
-MOST_CAUSES = 32  # causes are fixed names in the drivers; more of them would be somebody's mistake
 LEVEL_NS = 250_000_000
+NOISE_NS, CALM_QUANTILE = 20 * NS_PER_S, 0.25
+"""What `watch` calls noise: that of the calmer of the last seconds, since somebody stands at the shelf and tries it."""
+FAULT_NS = 500_000_000
+"""What most samples of so long are, a cell is."""
 SILENT_S = 3.0
 RUNNING, SILENT, FAILED = "running", "silent", "failed"
 
@@ -59,8 +66,12 @@ class BoardHealth:
         self._waiting: list[SampleBlock] = []
         self._waiting_samples = 0
         self._begun_ns: int | None = None
-        self._notices: Counter[str] = Counter()
-        self._texts: dict[str, str] = {}
+        self._tail = SampleBlock.empty(board)  # the newest of what was taken in: levels must not jump back a chunk
+        self._tail_ns = max(FAULT_NS, round(3 * NS_PER_S / options.rate_hz))
+        self._measured: dict[
+            str, tuple[float | None, float | None]
+        ] = {}  # rate and noise by cell, since the last chunk
+        self._notices = NoticeBook(options.cells)
         self._lost: dict[str | None, Counter[str]] = {cell: Counter() for cell in (None, *self.cells)}
 
     def take(self, block: SampleBlock) -> None:
@@ -79,9 +90,7 @@ class BoardHealth:
 
     def noticed(self, notice: Notice) -> None:
         """Something that the board's driver told of."""
-        cause = notice.cause if len(self._notices) < MOST_CAUSES or notice.cause in self._notices else "other"
-        self._notices[cause] += 1
-        self._texts[cause] = notice.text
+        cause = self._notices.note(notice)
         if notice.samples_lost:
             self._lost[notice.cell if notice.cell in self._lost else None][cause] += notice.samples_lost
 
@@ -91,6 +100,8 @@ class BoardHealth:
             return
         block = SampleBlock.join(self._waiting)
         self._waiting, self._waiting_samples, self._begun_ns = [], 0, None
+        self._measured = {}
+        self._tail = block.part(int(block.time_ns.searchsorted(block.time_ns[-1] - self._tail_ns)), len(block))
         seen = int(np.bitwise_or.reduce(block.flags))
         for bit in range(16):
             if seen >> bit & 1:
@@ -118,31 +129,65 @@ class BoardHealth:
             "refused_samples": self.refused,
             "mcu": self.mcu,
             "calibration_made": self._record.made if self._record is not None else None,
-            "notices": {cause: {"count": n, "last": self._texts[cause]} for cause, n in sorted(self._notices.items())},
+            "notices": self._notices.report(now_ns),
+            "recent_s": round(recent_s(now_ns), 1),
             "lost_samples": dict(sorted(self._lost[None].items())),
             "cells": cells,
         }
 
-    def levels(self, since_ns: int) -> dict[str, Any]:
-        """What `watch` shows many times a second: the mean of the last quarter second, in grams or in counts."""
-        newest = self._newest()
+    def levels(self, now_ns: int, since_ns: int) -> dict[str, Any]:
+        """What `watch` shows many times a second: the mean of the last quarter second, in grams or in counts.
+
+        None where there is none: a cell that is silent, or whose samples are bad (`fault` says how), has no level, and
+        then the board has none either.
+        """
+        newest = SampleBlock.join([self._tail, *self._waiting])
+        order = np.argsort(newest.cell, kind="stable")
+        times, counts_of, flags_of = newest.time_ns[order], newest.counts[order], newest.flags[order]
+        bounds = np.searchsorted(newest.cell[order], np.arange(len(self.cells) + 1)).tolist()
         cells: dict[str, Any] = {}
         total_g = 0.0
         for index, (name, cell) in enumerate(self.cells.items()):
-            mine = newest.counts[(newest.cell == index) & (newest.flags == 0)]
-            recent = max(1, round(self._options.rate_hz * LEVEL_NS / NS_PER_S))
-            counts = float(mine[-recent:].mean()) if mine.size else cell.level_counts
+            mine = slice(bounds[index], bounds[index + 1])
+            time_ns, codes, flags = times[mine], counts_of[mine], flags_of[mine]
+            last_ns = int(time_ns[-1]) if time_ns.size else cell.last_ns
+            age_s = None if last_ns is None else max(0, now_ns - last_ns) / NS_PER_S
+            recent = slice(0 if last_ns is None else int(time_ns.searchsorted(last_ns - FAULT_NS)), None)
+            fault = self._fault(name, codes[recent], flags[recent])
+            counts = math.nan
+            good = codes[flags == 0]
+            if good.size and not fault and age_s is not None and age_s < SILENT_S:
+                counts = float(good[-max(1, round(self._options.rate_hz * LEVEL_NS / NS_PER_S)) :].mean())
             grams = self._grams(name, counts)
             total_g += grams
-            noise = cell.noise_counts(since_ns)
+            if name not in self._measured:
+                noisy_since_ns = max(since_ns, now_ns - NOISE_NS)
+                self._measured[name] = cell.rate_hz(since_ns), cell.noise_counts(noisy_since_ns, CALM_QUANTILE)
+            rate_hz, noise = self._measured[name]
             cells[name] = {
-                "level_counts": _rounded(counts, 0),
-                "level_g": _rounded(grams, 1),
-                "rate_hz": _rounded(cell.rate_hz(since_ns), 2),
+                "level_counts": _rounded(counts, 1),
+                "level_g": _rounded(grams, 2),
+                "rate_hz": _rounded(rate_hz, 2),
                 "noise_counts": _rounded(noise, 1),
                 "noise_g": _rounded(self._noise_g(name, noise), 3),
+                "age_s": _rounded(age_s, 2),
+                "fault": fault,
             }
-        return {"level_g": _rounded(total_g, 1), "cells": cells}
+        state = self.driver_state
+        if state in (RUNNING, SILENT):
+            ages_s = [cell["age_s"] for cell in cells.values()]
+            state = RUNNING if any(age_s is not None and age_s < SILENT_S for age_s in ages_s) else SILENT
+        return {"level_g": _rounded(total_g, 2), "state": state, "text": self.text, "cells": cells}
+
+    def _fault(self, name: str, codes: npt.NDArray[np.int32], flags: npt.NDArray[np.uint16]) -> str:
+        """What most of a cell's newest samples are, by the flag's name; empty where they are good."""
+        known = None if self._record is None else self._record.cells.get(name)
+        at_end = np.count_nonzero((codes >= CODE_MAX) | (codes <= CODE_MIN)) if kind_of(known) == RAW else 0
+        if 2 * int(at_end) > codes.size:
+            return SampleFlag.SATURATED.name or ""
+        if 2 * int(np.count_nonzero(flags)) <= flags.size:
+            return ""
+        return max(_FLAGS, key=lambda flag: int(np.count_nonzero(flags & int(flag)))).name or ""
 
     def _newest(self) -> SampleBlock:
         """What hasn't been taken in yet."""

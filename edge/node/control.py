@@ -41,6 +41,10 @@ class ControlError(ShelfedgeError, RuntimeError):
     """The node was asked and refused, or didn't answer in time. Example: a request that it doesn't know."""
 
 
+class NodeSilentError(ControlError):
+    """A node runs and doesn't answer. Examples: it was stopped by a signal, its disk holds it up, nobody is served."""
+
+
 def ask(folder: Path, request: Mapping[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
     """The node's answer to one request, `{"do": NAME, ...}`.
 
@@ -67,7 +71,7 @@ def watch(folder: Path, request: Mapping[str, Any], timeout_s: float = 5.0) -> I
                         raise ControlError(str(answer["error"]))
                     yield answer
         except TimeoutError:
-            raise ControlError(
+            raise NodeSilentError(
                 f"the node at {path} doesn't answer within {timeout_s:g} s; see its log, or restart it"
             ) from None
         except ValueError:
@@ -85,7 +89,7 @@ def _connect(connection: socket.socket, path: Path) -> None:
             f"{path}: permission denied; ask as the node's user or as root (sudo), or join the group of that file"
         ) from None
     except (TimeoutError, BlockingIOError):
-        raise ControlError(f"the node at {path} is too busy to answer; try again, or see its log") from None
+        raise NodeSilentError(f"the node at {path} is too busy to answer; try again, or see its log") from None
     except OSError:
         raise NodeNotRunningError(
             f"no node runs with the state folder {path.parent}: start it (shelfedge run NODE.yaml, or "

@@ -5,22 +5,24 @@ All three give the same thing, a `Gathered`; what is found in it is `calibration
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from calibration.diagnosis.diagnose import BoardLook, diagnose_boards
-from calibration.diagnosis.link import link_verdict
+from calibration.diagnosis.faults import Fault
+from calibration.diagnosis.link import explained, link_verdict, told_of
 from calibration.diagnosis.samples import BoardSamples, Cell, Slot
-from calibration.diagnosis.verdicts import Diagnosis, PartVerdict
-from drivers.kind_options import BridgeOptions
+from calibration.diagnosis.verdicts import Diagnosis, PartVerdict, part
 from drivers.notices import Notice
 from drivers.samples import SampleBlock
 from edge.config.setup import Setup
-from edge.node.ring_segment import GAP_NOTE, Gap
+from edge.node.board_facts import gains_of
+from edge.node.ring_segment import CLOCK_NOTE, GAP_NOTE, ClockReading, Gap
 from edge.trace.cell_kind import kind_of
 from edge.trace.loss import Loss
 from edge.trace.reader import TraceReader
@@ -29,6 +31,9 @@ from firmware_bridge.errors import ShelfedgeError
 USUAL_S, SHORTEST_S, LONGEST_S = 20.0, 8.0, 600.0
 TRACE_S = 600.0
 """Of a recording, the last ten minutes are looked at, unless told otherwise."""
+
+
+_NEEDS_CALM = (Fault.NOISY, Fault.FLOATING, Fault.MAINS, Fault.IMPULSES, Fault.DRIFT, Fault.VIBRATION)
 
 
 class DiagnosisError(ShelfedgeError, ValueError):
@@ -47,6 +52,8 @@ class Gathered:
         notices: what drivers told meanwhile. failures: why a board's driver couldn't go on, by board.
         mcus: what is known of the MCU a board hangs on. health: the running node's report.
         losses: what couldn't be used of a damaged recording.
+        ended: when the newest sample was taken, where a recording knows.
+        counted: the planogram's counts are what the node has counted, not what lies there when all is full.
     """
 
     source: str
@@ -59,6 +66,8 @@ class Gathered:
     mcus: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     health: Mapping[str, Any] | None = None
     losses: Sequence[Loss] = ()
+    counted: bool = False
+    ended: datetime | None = None
 
 
 def from_trace(path: Path, setup: Setup | None = None, seconds: float = TRACE_S) -> Gathered:
@@ -76,7 +85,7 @@ def from_trace(path: Path, setup: Setup | None = None, seconds: float = TRACE_S)
             if len(kept) > 256:
                 kept = [block for block in kept if int(block.time_ns[-1]) >= newest_ns - round(seconds * 1e9)]
         losses = list(reader.losses)
-        holes = [Gap.of(values) for name, values in reader.notes if name == GAP_NOTE]
+        holes, clocks = _noted(reader)
     if not kept:
         raise DiagnosisError(f"{path}: there are no samples in it; expected a recording of at least {SHORTEST_S:g} s")
     begin_ns = newest_ns - round(seconds * 1e9)
@@ -85,7 +94,20 @@ def from_trace(path: Path, setup: Setup | None = None, seconds: float = TRACE_S)
         begin_ns = max(begin_ns, after_ns)
     by_board = joined(kept, begin_ns)
     first_ns = min(int(block.time_ns[0]) for block in by_board.values())
-    return Gathered(f"trace {path}", found, by_board, (newest_ns - first_ns) / 1e9, losses=losses)
+    ended = datetime.fromtimestamp((newest_ns + clocks[-1].offset_ns) / 1e9, UTC) if clocks else None
+    return Gathered(f"trace {path}", found, by_board, (newest_ns - first_ns) / 1e9, losses=losses, ended=ended)
+
+
+def _noted(reader: TraceReader) -> tuple[list[Gap], list[ClockReading]]:
+    """What its recorder wrote down beside the samples; what isn't as it should be is left out."""
+    holes, clocks = [], []
+    for name, values in reader.notes:
+        with contextlib.suppress(KeyError, ValueError):
+            if name == GAP_NOTE:
+                holes.append(Gap.of(values))
+            elif name == CLOCK_NOTE:
+                clocks.append(ClockReading.of(values))
+    return holes, clocks
 
 
 def joined(blocks: Sequence[SampleBlock], from_ns: int) -> dict[str, SampleBlock]:
@@ -120,13 +142,25 @@ def diagnose(
     boards = [_board_samples(gathered, name, supply_v) for name in gathered.setup.node.boards]
     parts, looks = diagnose_boards(boards, now)
     links = [*_links(gathered), *more]
+    parts = explained(parts, links)
+    if gathered.expected_s < SHORTEST_S:
+        parts = [_of_a_moment(each, gathered.expected_s) for each in parts]
     return Diagnosis(gathered.source, gathered.expected_s, (*parts, *links)), looks
+
+
+def _of_a_moment(whole: PartVerdict, seconds: float) -> PartVerdict:
+    """Without what needs a calm stretch: a hand on the board is as loud as a loose wire."""
+    left = [each for each in whole.findings if each.fault not in _NEEDS_CALM]
+    if len(left) == len(whole.findings):
+        return whole
+    unseen = f"noise, mains, vibration and drift: {seconds:.1f} s are too few; it takes {SHORTEST_S:g} s"
+    return part(whole.kind, whole.name, left, [*whole.unseen, unseen], whole.figures)
 
 
 def _board_samples(gathered: Gathered, name: str, supply_v: float | None) -> BoardSamples:
     setup, board = gathered.setup, gathered.setup.node.boards[name]
     record = setup.calibration.get(name)
-    gains = _gains(setup, name)
+    gains = gains_of(board)
     skus = setup.planogram.skus
     cells = tuple(
         Cell(cell_name, cell.x_mm, cell.y_mm, cell.capacity_g, gains.get(cell_name, 128), kind_of(known))
@@ -161,16 +195,8 @@ def _board_samples(gathered: Gathered, name: str, supply_v: float | None) -> Boa
         slots,
         tuple(notice for notice in gathered.notices if notice.board == name),
         supply_v,
+        gathered.counted,
     )
-
-
-def _gains(setup: Setup, name: str) -> Mapping[str, int]:
-    """Of each cell, where the node file's driver says it; 128 is every driver's own."""
-    board = setup.node.boards[name]
-    given = board.driver.options.get("gain", BridgeOptions.model_fields["gain"].default)
-    if isinstance(given, Mapping):
-        return {str(cell): gain for cell, gain in given.items() if isinstance(gain, int)}
-    return dict.fromkeys(board.cells, given if isinstance(given, int) else 128)
 
 
 def _links(gathered: Gathered) -> list[PartVerdict]:
@@ -186,7 +212,7 @@ def _links(gathered: Gathered) -> list[PartVerdict]:
         if mcu is None and not mine and not failure:
             continue
         samples = len(gathered.blocks.get(name, SampleBlock.empty(name)))
-        found.append(link_verdict(name, mine, samples, mcu, bundled_crc32(), failure))
+        found.append(link_verdict(name, told_of(mine), samples, mcu, bundled_crc32(), failure))
     return found
 
 

@@ -1,11 +1,20 @@
-"""Whether a node that doesn't run would be let in by its broker: one connection, closed at once, nothing published."""
+"""The broker, as a diagnosis sees it: whether it would let in a node that doesn't run (one connection, closed at once,
+nothing published), and how long its certificate still holds (a TLS handshake, no login: it disturbs nobody).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import ssl
 import time
+from collections.abc import Iterator
+from datetime import datetime
 
+from calibration.diagnosis.verdicts import Finding
 from edge.config.live_schema import UplinkOptions
+from edge.node.diagnose_files import ending
 from edge.stream.uplink.connection import Connection
 from edge.stream.uplink.credentials import load_login
 from edge.stream.uplink.errors import CredentialError, UplinkError
@@ -44,3 +53,24 @@ def broker_problem(options: UplinkOptions, store: str | None, node: str, pace: P
         os.close(read)
         os.close(write)
     return None
+
+
+def broker_certificate_findings(
+    options: UplinkOptions, now: datetime | None = None, pace: Pace = PACE
+) -> Iterator[Finding]:
+    """Where the certificate that the broker shows has expired or soon will; nothing where it shows none."""
+    scheme, host, port = options.address
+    if scheme != "mqtts":
+        return
+    with contextlib.suppress(CredentialError, OSError, ValueError):  # why it can't be reached is told by the uplink
+        context = load_login(options, now).tls
+        if context is None:
+            return
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only looked at, nothing is told to it
+        with (
+            socket.create_connection((host, port), pace.connect_s) as line,
+            context.wrap_socket(line, server_hostname=host) as shown,
+        ):
+            der = shown.getpeercert(binary_form=True)
+        if der:
+            yield from ending(ssl.DER_cert_to_PEM_cert(der), f"broker {host}:{port}: its certificate", now)

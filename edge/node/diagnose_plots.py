@@ -1,51 +1,53 @@
-"""The pictures of a diagnosis report, as SVG text: samples over time, noise histogram, spectrum with mains marks."""
+"""The pictures of one cell in a diagnosis report, as SVG text. Each is empty where there is nothing to show."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from calibration.diagnosis import physics
 from calibration.diagnosis.cell import CellLook
-from drivers.hx711.codes import OTHER, RAW
+from drivers.hx711.codes import OTHER, RAW, code_name
+from drivers.samples import SampleFlag
+from edge.node.svg_frame import Frame, short, thinned
 
 Floats = npt.NDArray[np.float64]
 
-WIDTH, HEIGHT = 340, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 22
-_COLUMNS = 260
 _BINS = 31
+_AROUND = 24  # samples before and after a fault
+_MOST_DOTS = 400
 
 
 def time_svg(look: CellLook) -> str:
-    """Samples over time, at most two points per pixel column; empty where there are none."""
+    """Samples over time, at most two points per pixel column; those that aren't used as dots."""
     samples = look.samples
     if len(samples) < 2:
         return ""
-    value = samples.counts
-    if samples.weighed and samples.counts_per_gram and samples.zero_counts is not None:
-        value = (value - samples.zero_counts) / samples.counts_per_gram
-    elif samples.cell.kind == RAW:
-        value = value * physics.mv_per_v(1.0, samples.cell.gain)
-    good = samples.usable
-    if not good.any():
-        good = np.ones(len(samples), np.bool_)
+    value, unit = _value(look)
+    good = samples.usable if samples.usable.any() else np.ones(len(samples), np.bool_)
     low, high = float(value[good].min()), float(value[good].max())
-    margin = max(0.05 * (high - low), 1e-3 * max(abs(high), 1e-3))
-    frame = _Frame((float(samples.time_s[0]), float(samples.time_s[-1])), (low - margin, high + margin))
-    left_out = [
-        f'<circle cx="{frame.x(at):.1f}" cy="{frame.y(min(max(y, low), high)):.1f}" r="2" fill="var(--fail)"/>'
-        for at, y in zip(samples.time_s[~good][:400].tolist(), value[~good][:400].tolist(), strict=True)
-    ]
-    line = _polyline(frame, *_thinned(samples.time_s[good], value[good]))
-    return frame.drawn([line, *left_out], "s")
+    margin = max(0.06 * (high - low), 1e-3 * max(abs(high), abs(low), 1e-3))
+    span = (0.0, float(samples.time_s[-1]))
+    frame = Frame(span, (low - margin, high + margin), "s", unit)
+    bad = np.flatnonzero(~samples.usable)[:_MOST_DOTS]
+    drawn = [frame.line(*thinned(samples.time_s[good], value[good])), frame.dots(samples.time_s[bad], value[bad])]
+    return frame.drawn(drawn, "samples over time")
+
+
+def _value(look: CellLook) -> tuple[Floats, str]:
+    """What a cell says, in the best unit that is known."""
+    samples = look.samples
+    if samples.weighed and samples.counts_per_gram and samples.zero_counts is not None:
+        return (samples.counts - samples.zero_counts) / samples.counts_per_gram, "g"
+    if samples.cell.kind == RAW:
+        return samples.counts * physics.mv_per_v(1.0, samples.cell.gain), "mV/V"
+    return samples.counts, "counts"
 
 
 def histogram_svg(look: CellLook, supply_v: float | None) -> str:
-    """Differences of calm samples two apart, as nV of one sample; empty where noise couldn't be measured."""
+    """Differences of calm samples two apart, as nV of one sample, with what the datasheet allows."""
     samples, noise = look.samples, look.noise
     if noise is None or samples.cell.kind == OTHER or not noise.calm.any():
         return ""
@@ -61,96 +63,73 @@ def histogram_svg(look: CellLook, supply_v: float | None) -> str:
     curve_x = np.linspace(-reach, reach, 121)
     width = float(edges[1] - edges[0])
     curve = nv.size * width / allowed / math.sqrt(2 * math.pi) * np.exp(-0.5 * (curve_x / allowed) ** 2)
-    top = max(float(many.max()), 1.0) * 1.15
-    frame = _Frame((-reach, reach), (0.0, top))
-    bars = [
-        f'<rect x="{frame.x(float(a)):.1f}" y="{frame.y(float(n)):.1f}" width="{frame.x(width) - frame.x(0.0):.1f}" '
-        f'height="{frame.y(0.0) - frame.y(float(n)):.1f}" fill="var(--trace)" opacity=".45"/>'
-        for a, n in zip(edges[:-1], many, strict=True)
-        if n
-    ]
-    datasheet = _polyline(frame, curve_x, np.minimum(curve, top), "var(--pass)")
-    return frame.drawn([*bars, datasheet], "nV")
+    top = max(float(many.max()), min(float(curve.max()), 3.0 * float(many.max())), 1.0) * 1.1
+    frame = Frame((-reach, reach), (0.0, top), "nV", "samples")
+    bars = [frame.bar(float(a), float(a) + width, float(n)) for a, n in zip(edges[:-1], many, strict=True) if n]
+    return frame.drawn([*bars, frame.line(curve_x, curve, "var(--pass)")], "noise histogram")
 
 
 def spectrum_svg(look: CellLook, supply_v: float | None) -> str:
-    """Amplitude density over frequency, logarithmic upwards, with what the mains fold to; empty where there is none."""
+    """Amplitude density over frequency, with where the mains and their harmonics fold to at this cell's own rate."""
     spectrum = look.spectrum
     if spectrum is None or look.samples.cell.kind == OTHER or spectrum.hz.size < 8:
         return ""
+    rate_hz = look.clock.rate_hz
     nv = spectrum.rms_counts[1:] * physics.nv_per_count(supply_v or physics.SUPPLIES_V[1], look.samples.cell.gain)
     level = np.log10(np.maximum(nv, 1e-3))
-    frame = _Frame(
-        (0.0, float(spectrum.hz[-1])), (float(level.min()) - 0.1, float(level.max()) + 0.25), logarithmic=True
-    )
-    marks: list[str] = []
-    for true_hz in spectrum.searched:
-        x = frame.x(physics.alias_hz(true_hz, look.clock.rate_hz))
-        marks.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" stroke="var(--warn)" '
-            f'stroke-dasharray="3 3" opacity=".7"/><text x="{x + 2:.1f}" y="{_TOP + 10 + 11 * (len(marks) % 3)}">'
-            f"{true_hz:.0f}</text>"
-        )
-    return frame.drawn([*marks, _polyline(frame, spectrum.hz[1:], level)], "Hz")
+    floor = math.log10(physics.datasheet_noise_nv(rate_hz) / math.sqrt(rate_hz / 2.0))
+    span = (min(float(level.min()), floor) - 0.2, max(float(level.max()), floor) + 0.9)
+    frame = Frame((0.0, float(spectrum.hz[-1])), span, "Hz", "nV/√Hz", logarithmic=True)
+    folded = sorted((physics.alias_hz(true_hz, rate_hz), true_hz) for true_hz in spectrum.searched)
+    mains = spectrum.mains.true_hz if spectrum.mains is not None else 0.0
+    marks = [
+        frame.upright(at, f"{true_hz:.0f}→{at:.1f}", row % 4, "var(--fail)" if true_hz == mains else "var(--warn)")
+        for row, (at, true_hz) in enumerate(folded)
+    ]
+    drawn = [*marks, frame.level(floor, "datasheet"), frame.line(*thinned(spectrum.hz[1:], level))]
+    return frame.drawn(drawn, "spectrum with the mains' aliases")
 
 
-class _Frame:
-    """Axes of one picture. ``logarithmic``: y values are powers of ten."""
-
-    def __init__(self, x_span: tuple[float, float], y_span: tuple[float, float], logarithmic: bool = False) -> None:
-        self._x0, self._x1 = x_span[0], x_span[1] if x_span[1] > x_span[0] else x_span[0] + 1.0
-        self._y0, self._y1 = y_span[0], y_span[1] if y_span[1] > y_span[0] else y_span[0] + 1.0
-        self._logarithmic = logarithmic
-
-    def x(self, value: float) -> float:
-        """Pixels from the left."""
-        return _LEFT + (value - self._x0) / (self._x1 - self._x0) * (WIDTH - _LEFT - _RIGHT)
-
-    def y(self, value: float) -> float:
-        """Pixels from the top."""
-        return HEIGHT - _BOTTOM - (value - self._y0) / (self._y1 - self._y0) * (HEIGHT - _TOP - _BOTTOM)
-
-    def drawn(self, inside: Sequence[str], unit: str) -> str:
-        """The whole picture."""
-        bottom = HEIGHT - _BOTTOM
-        marks = [
-            f'<text x="{self.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{at:.4g}{tail}</text>'
-            for at, anchor, tail in (
-                (self._x0, "start", ""),
-                ((self._x0 + self._x1) / 2, "middle", ""),
-                (self._x1, "end", f" {unit}"),
-            )
-        ]
-        for share in (0.04, 0.5, 0.96):
-            value = self._y0 + share * (self._y1 - self._y0)
-            told = 10.0**value if self._logarithmic else value
-            y = self.y(value)
-            marks.append(
-                f'<text x="{_LEFT - 4}" y="{y + 4:.1f}" text-anchor="end">{_short(told)}</text>'
-                f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>'
-            )
-        axes = f'<path d="M{_LEFT} {_TOP}V{bottom}H{WIDTH - _RIGHT}" fill="none" stroke="var(--soft)"/>'
-        return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(marks)}{axes}{"".join(inside)}</svg>'
+def interval_svg(look: CellLook) -> str:
+    """Time from each sample to the next."""
+    samples = look.samples
+    if len(samples) < 3:
+        return ""
+    step_ms = np.diff(samples.time_s) * 1e3
+    usual = float(np.median(step_ms))
+    high = min(max(float(step_ms.max()), 1.5 * usual), 30.0 * usual)
+    frame = Frame((0.0, float(samples.time_s[-1])), (0.0, 1.05 * high), "s", "ms")
+    drawn = [frame.line(*thinned(samples.time_s[1:], step_ms)), frame.level(usual, f"{short(round(usual, 2))} ms")]
+    return frame.drawn(drawn, "time between samples")
 
 
-def _polyline(frame: _Frame, x: Floats, y: Floats, colour: str = "var(--trace)") -> str:
-    points = " ".join(f"{frame.x(a):.1f},{frame.y(b):.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-    return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+def codes_svg(look: CellLook) -> tuple[str, str]:
+    """Raw codes around the first sample that can't be used, and what those that can't be used are, as text."""
+    samples = look.samples
+    bad = np.flatnonzero(~samples.usable)
+    if not bad.size or len(samples) < 3:
+        return "", ""
+    begins = bad[(bad > 0) & samples.usable[np.maximum(bad - 1, 0)]]  # how it begins tells most
+    at = int(begins[0] if begins.size else bad[0])
+    first, last = max(0, at - _AROUND), min(len(samples), at + _AROUND)
+    code, number = samples.counts[first:last], np.arange(first, last, dtype=np.float64)
+    margin = 0.08 * max(float(np.ptp(code)), 10.0)
+    frame = Frame((first, last - 1), (float(code.min()) - margin, float(code.max()) + margin), "sample no.", "code")
+    unused = ~samples.usable[first:last]
+    drawn = [frame.line(number, code), frame.dots(number[~unused], code[~unused], "var(--c0)", 1.6)]
+    drawn.append(frame.dots(number[unused], code[unused]))
+    listed = [
+        f"no. {k} ({samples.time_s[k]:.2f} s): {_code(look, k)} {_flags(int(samples.flags[k]))}".rstrip()
+        for k in bad[(bad >= first) & (bad < last)][:4].tolist()
+    ]
+    return frame.drawn(drawn, "raw codes around a fault"), "; ".join(listed)
 
 
-def _short(value: float) -> str:
-    """At most six characters."""
-    size = abs(value)
-    if size >= 1e6:
-        return f"{value / 1e6:.3g}M"
-    return f"{value / 1e3:.3g}k" if size >= 1e4 else f"{value:.4g}" if size >= 1.0 else f"{value:.2g}"
+def _code(look: CellLook, at: int) -> str:
+    code = int(look.samples.counts[at])
+    name = code_name(code) if look.samples.kind_is_raw else str(code)
+    return name if name == str(code) else f"{code} = {name}"
 
 
-def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Least and greatest of each column's samples: what stands out stays."""
-    if x.size <= 2 * _COLUMNS:
-        return x, y
-    kept = []
-    for part in np.array_split(np.arange(x.size), _COLUMNS):
-        kept += sorted({int(part[np.argmin(y[part])]), int(part[np.argmax(y[part])])})
-    return x[kept], y[kept]
+def _flags(flags: int) -> str:
+    return "|".join(flag.name or "" for flag in SampleFlag if flag and flags & int(flag))

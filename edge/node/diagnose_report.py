@@ -1,64 +1,55 @@
-"""A diagnosis as one HTML page that needs nothing else: the verdicts on top, then each cell's pictures, as SVG."""
+"""A diagnosis as one HTML page that needs nothing else: the verdicts on top, then the pictures a colleague asks for."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from calibration.diagnosis.cell import CellLook
 from calibration.diagnosis.diagnose import BoardLook
 from calibration.diagnosis.verdicts import Diagnosis, Finding, PartVerdict, Verdict
-from edge.node.diagnose_plots import histogram_svg, spectrum_svg, time_svg
-from edge.node.diagnose_text import measured
-from edge.trace.whole_file import writable_target
-
-_STYLE = """
-:root{color-scheme:light dark;--pass:#1a7f37;--warn:#9a6700;--fail:#cf222e;--line:#8884;--ink:#1f2328;--paper:#fff;
---trace:#0969da;--soft:#57606a}
-@media(prefers-color-scheme:dark){:root{--pass:#3fb950;--warn:#d29922;--fail:#f85149;--ink:#e6edf3;--paper:#0d1117;
---trace:#58a6ff;--soft:#9198a1}}
-*{box-sizing:border-box}body{font:16px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;
-padding:1rem;max-width:70rem}h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .4rem;
-border-top:1px solid var(--line);padding-top:.8rem}p{margin:.3rem 0}.soft{color:var(--soft)}
-.PASS{color:var(--pass)}.WARN{color:var(--warn)}.FAIL{color:var(--fail)}.badge{font-weight:700}
-.part{border-top:1px solid var(--line);padding:.45rem 0;display:grid;grid-template-columns:4rem 12rem 1fr;
-gap:.2rem .6rem}
-.part .body{grid-column:3}.finding{margin:.15rem 0}.remedy::before{content:"\\2192\\00a0"}
-.plots{display:grid;grid-template-columns:repeat(3,1fr);gap:.6rem}figure{margin:0}figcaption{font-size:.8rem;
-color:var(--soft)}svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
-@media(max-width:48rem){.part{grid-template-columns:4rem 1fr}.part .body{grid-column:1/-1}
-.plots{grid-template-columns:1fr}}
-"""
+from edge.node.diagnose import DiagnosisError
+from edge.node.diagnose_board_plots import legend, loads_svg, place_svg
+from edge.node.diagnose_page import STYLE
+from edge.node.diagnose_plots import codes_svg, histogram_svg, interval_svg, spectrum_svg, time_svg
+from edge.node.diagnose_text import measured, ranked, summary
+from edge.trace.whole_file import WholeFile
 
 
-def write_report(path: Path, found: Diagnosis, looks: Sequence[BoardLook], now: datetime) -> None:
-    """Write the page. Raises TraceFileError for a place that can't be written to, OSError when the disk refuses."""
-    writable_target(path)
-    path.write_text(report_html(found, looks, now), encoding="utf-8")
+def check_report(path: Path) -> None:
+    """Raises DiagnosisError for a name or a place that a report can't have, before anybody waits for it."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise DiagnosisError(f"--report {path}: the report is a page with its plots in it; expected a name with .html")
+    if not path.absolute().parent.is_dir():
+        raise DiagnosisError(f"--report {path}: there is no folder {path.absolute().parent}; make it first")
 
 
-def report_html(found: Diagnosis, looks: Sequence[BoardLook], now: datetime) -> str:
+def write_report(path: Path, found: Diagnosis, looks: Sequence[BoardLook]) -> None:
+    """Write the page, whole or not at all. Raises TraceFileError when the place or the disk refuses."""
+    with WholeFile(path) as page:
+        page.file.write(report_html(found, looks).encode())
+
+
+def report_html(found: Diagnosis, looks: Sequence[BoardLook]) -> str:
     """The page. ``looks`` are the boards' measurements, in any order."""
-    counts = [sum(part.verdict is verdict for part in found.parts) for verdict in Verdict]
+    name = found.about.get("node") or found.about.get("recording") or ""
+    title = f"Diagnosis of {name}: {found.verdict.name}" if name else f"Diagnosis: {found.verdict.name}"
+    about = {**found.about, "samples": f"{found.source} ({found.seconds:.0f} s)"}
+    facts = "".join(f"<dt>{_text(label)}</dt><dd>{_text(text)}</dd>" for label, text in about.items())
     body = [
-        f'<h1>Diagnosis: <span class="{found.verdict.name}">{found.verdict.name}</span></h1>',
-        f"<p>{counts[2]} failed, {counts[1]} with warnings, {counts[0]} passed</p>",
-        f'<p class="soft">{_text(found.source)} ({found.seconds:.0f} s), {now:%Y-%m-%d %H:%M} UTC</p>',
-        *(_part(part) for part in found.parts),
+        f'<h1>Diagnosis of {_text(name)}: <span class="{found.verdict.name}">{found.verdict.name}</span></h1>',
+        f"<p>{summary(found)}</p>",
+        *(_part(part) for part in ranked(found)),
         *_unseen(found),
+        f"<h2>What was diagnosed</h2><dl>{facts}</dl>",
     ]
     for look in looks:
-        body.append(f"<h2>{_text(look.board.board)}</h2>")
-        for cell in look.cells:
-            body += _cell(look, cell)
+        body += _board(look)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Diagnosis {found.verdict.name}</title><style>{_STYLE}</style></head><body>"
-        + "\n".join(body)
-        + "</body></html>\n"
+        f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>" + "\n".join(body) + "</body></html>\n"
     )
 
 
@@ -77,30 +68,77 @@ def _finding(finding: Finding) -> str:
     if finding.verdict is Verdict.PASS:
         return f'<div class="finding soft">{_text(finding.fault)}: {_text(finding.evidence)}</div>'
     return (
-        f'<div class="finding"><b class="{name}">{_text(finding.fault)}</b>: {_text(finding.evidence)}'
+        f'<div class="finding"><b class="{name}">{name} {_text(finding.fault)}</b>: '
+        f"<pre>{_text(finding.evidence)}</pre>"
         f'<div class="remedy">{_text(finding.remedy)}</div></div>'
     )
 
 
 def _unseen(found: Diagnosis) -> Iterator[str]:
-    lines = [f"<li>{_text(part.name)}: {_text(text)}</li>" for part in found.parts for text in part.unseen]
+    by_text: dict[str, list[str]] = {}
+    for part in found.parts:
+        for text in part.unseen:
+            by_text.setdefault(text, []).append(part.name)
+    lines = [f"<li>{_text(', '.join(names))}: {_text(text)}</li>" for text, names in by_text.items()]
     if lines:
         yield f"<h2>Not seen</h2><ul>{''.join(lines)}</ul>"
 
 
-def _cell(look: BoardLook, cell: CellLook) -> Iterator[str]:
-    name = _text(cell.samples.cell.name)
-    pictures = [
-        (time_svg(cell), "every sample: grams if calibrated, else mV/V or counts; left out ones in red"),
-        (histogram_svg(cell, look.board.supply_v), "noise while calm, nV; the line: what the datasheet allows"),
-        (
-            spectrum_svg(cell, look.board.supply_v),
-            "spectrum, nV/sqrt(Hz); marks: where 50 and 60 Hz and harmonics fold",
+def _board(look: BoardLook) -> Iterator[str]:
+    yield f"<h2>Board {_text(look.board.board)}</h2>"
+    figures = [
+        _figure(
+            loads_svg(look),
+            "Load of each cell, since the beginning",
+            f"A step in one cell alone is no item: something catches there, or the cell has a fault.<br>{legend(look)}",
+        ),
+        _figure(
+            place_svg(look),
+            "Where the load lies",
+            "From above, front edge below. Share of the load on each cell; the cross is the centre of pressure, the "
+            "line where it has been. It must lie where the goods are.",
         ),
     ]
-    figures = "".join(f"<figure>{svg}<figcaption>{text}</figcaption></figure>" for svg, text in pictures if svg)
-    yield f"<h3>{name}</h3>"
-    yield f'<div class="plots">{figures}</div>' if figures else '<p class="soft">no samples to show</p>'
+    if any(figures):
+        yield f'<div class="plots">{"".join(figures)}</div>'
+    else:
+        yield '<p class="soft">Without a calibration of each cell there are no loads to show.</p>'
+    for cell in look.cells:
+        yield from _cell(look, cell)
+
+
+def _cell(look: BoardLook, cell: CellLook) -> Iterator[str]:
+    supply_v = look.board.supply_v
+    codes, listed = codes_svg(cell)
+    figures = [
+        _figure(time_svg(cell), "Every sample", "Dots: not used, since flagged. Look for jumps, drift, bursts."),
+        _figure(
+            histogram_svg(cell, supply_v),
+            "Noise while calm",
+            "Line: what the datasheet allows at this rate. Much wider: supply, shield, floating wires. Far narrower: "
+            "no signal at all." + ("" if supply_v else " For 5 V at the amplifier; --supply says another."),
+        ),
+        _figure(
+            spectrum_svg(cell, supply_v),
+            "Spectrum",
+            "Dashed: where 50 and 60 Hz and harmonics fold to at this cell's own rate. A peak on one is mains hum; a "
+            "peak at the same place in all cells is the board that shakes.",
+        ),
+        _figure(
+            interval_svg(cell),
+            "Time between samples",
+            "Flat is sound. Whole multiples are lost conversions, 4.45 periods a restart of the chip.",
+        ),
+        _figure(codes, "Raw codes around the first fault", f"Dots in red aren't used: {_text(listed)}."),
+    ]
+    yield f"<h3>{_text(look.board.board)} {_text(cell.samples.cell.name)}</h3>"
+    shown = "".join(figures)
+    yield f'<div class="plots">{shown}</div>' if shown else '<p class="soft">No samples to show.</p>'
+
+
+def _figure(svg: str, title: str, caption: str) -> str:
+    """``caption`` is HTML. Empty where there is no picture."""
+    return f"<figure>{svg}<figcaption><b>{_text(title)}.</b> {caption}</figcaption></figure>" if svg else ""
 
 
 def _text(text: object) -> str:

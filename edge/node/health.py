@@ -161,13 +161,14 @@ class HealthCollector:
         return report
 
     def levels(self) -> dict[str, Any]:
-        """What the scales say at this moment: per board and cell level, rate and noise."""
-        since_ns = self._clock() - round(self.window_s * NS_PER_S)
+        """What the scales say at this moment: per board and cell level, rate and noise; and when that is."""
+        now_ns = self._clock()
+        since_ns = now_ns - round(self.window_s * NS_PER_S)
         found = {}
         for name, board in self._boards.items():
             with self._lock:
-                found[name] = board.levels(since_ns)
-        return {"boards": found}
+                found[name] = board.levels(now_ns, since_ns)
+        return {"now_ns": now_ns, "boards": found}
 
     def events_after(self, number: int) -> tuple[int, list[dict[str, Any]]]:
         """The events after the ``number``-th, of the last few; with the number to ask with the next time."""

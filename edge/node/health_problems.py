@@ -17,7 +17,8 @@ DISK_LEAST_BYTES = 500_000_000
 DISK_LEAST_SHARE = 0.02
 HOT_C = 80.0
 MEMORY_LEAST_SHARE = 0.05
-OUTBOX_FULL = 0.8
+OUTBOX_FULL = 0.5
+"""Of its size, by what isn't delivered. It keeps room in reserve: one that can't take any more is at 0.58 to 0.82."""
 LATE_MS = 250.0
 REFUSED_SHARE = 0.001
 _NUMBER = re.compile(r"(?<![\w-])\d+(?:\.\d+)?(?![\w-])")
@@ -39,7 +40,7 @@ def kind_of(problem: str) -> str:
 
 def _boards(report: Mapping[str, Any]) -> Iterator[str]:
     warm = (report.get("running_s") or 0.0) >= WARM_UP_S
-    still = _stood_still(report) is not None
+    still = stood_still(report) is not None
     for name, board in report.get("boards", {}).items():
         if board["state"] == "failed":
             yield f"{name}: its driver has failed and is tried again: {board.get('text') or 'see the log'}"
@@ -59,7 +60,15 @@ def _boards(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: not calibrated, so nothing can be weighed with it; calibrate it"
 
 
-def _stood_still(report: Mapping[str, Any]) -> str | None:
+def outbox_filled(outbox: Mapping[str, Any]) -> float:
+    """Which share of its size an outbox takes for what isn't delivered; it also holds what was, for a while."""
+    size, limit, pending = outbox.get("bytes"), outbox.get("size_bytes"), outbox.get("pending")
+    if not size or not limit or not pending:
+        return 0.0
+    return float(size / limit * min(1.0, pending / (outbox.get("kept") or pending)))
+
+
+def stood_still(report: Mapping[str, Any]) -> str | None:
     """That the whole process did so in the time that the report is about; None where it didn't."""
     still = report.get("loop", {}).get("stood_still") or {}
     if still.get("last_ago_s") is None or still["last_ago_s"] > (report.get("window_s") or 0.0):
@@ -104,7 +113,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         if part.get("given_up"):
             why = part.get("text") or "see the log"
             yield f"{name}: given up after {part.get('restarts', 0)} restarts ({why}); mend that and restart the node"
-    still = _stood_still(report)
+    still = stood_still(report)
     if still is not None:
         yield still
     late_ms = report.get("loop", {}).get("late_p99_ms")
@@ -120,10 +129,10 @@ def _stream(report: Mapping[str, Any]) -> Iterator[str]:
         yield "the clock isn't synchronised; check the network and the time server (timedatectl)"
     if outbox.get("problem"):
         yield f"outbox: {outbox['problem']}"
-    size, limit = outbox.get("bytes"), outbox.get("size_bytes")
-    if size is not None and limit and size > OUTBOX_FULL * limit and outbox.get("pending"):
+    filled = outbox_filled(outbox)
+    if filled > OUTBOX_FULL:
         yield (
-            f"the outbox is {100.0 * size / limit:.0f} % full with {outbox['pending']} entries not delivered; "
+            f"the outbox is {100.0 * filled:.0f} % full with {outbox['pending']} entries not delivered; "
             "see to the broker, or raise outbox.size in the node file"
         )
     if outbox.get("dropped_total"):

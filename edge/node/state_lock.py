@@ -10,10 +10,37 @@ from pathlib import Path
 from firmware_bridge.errors import ShelfedgeError
 
 _PID_FILE = "node.pid"
+_LOCKS = Path("/proc/locks")
 
 
 class NodeRunsError(ShelfedgeError, RuntimeError):
     """Another process runs this node. Two would take each other's samples and number their events twice."""
+
+
+def holder_of(folder: Path) -> int | None:
+    """The process that runs the node with this state folder; None where none does. Looks, and takes nothing."""
+    try:
+        ours = folder.stat()
+        lines = _LOCKS.read_text().splitlines()
+    except OSError:
+        return None
+    noted = _noted_pid(folder / _PID_FILE)
+    device = f"{os.major(ours.st_dev):02x}:{os.minor(ours.st_dev):02x}"
+    for line in lines:
+        words = line.split()
+        if len(words) < 6 or words[1] != "FLOCK" or words[3] != "WRITE":
+            continue
+        where, _, inode = words[5].rpartition(":")
+        if inode == str(ours.st_ino) and (where == device or words[4] == str(noted)):  # some disks are called otherwise
+            return int(words[4])
+    return None
+
+
+def _noted_pid(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 class StateLock:
@@ -79,8 +106,5 @@ class StateLock:
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def _whose(self) -> str:
-        try:
-            pid = int(self._pid_path.read_text())
-        except (OSError, ValueError):
-            return ""
-        return f" (process {pid})"
+        pid = _noted_pid(self._pid_path)
+        return "" if pid is None else f" (process {pid})"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +20,12 @@ from drivers.notices import Notice
 from drivers.samples import SampleBlock
 from edge.config.demo import demo_node_path
 from edge.config.setup import Setup, load_setup
+from edge.node import diagnose_attach
 from edge.node.diagnose import DiagnosisError, chosen, diagnose, from_trace
-from edge.node.diagnose_sources import from_drivers, gathered_from, node_parts, supply_volts
+from edge.node.diagnose_hardware import from_drivers
+from edge.node.diagnose_sources import diagnosed, gathered_from, node_parts, supply_volts
 from edge.node.simulate import simulate_trace
-from edge.node.state_lock import NodeRunsError, StateLock
+from edge.node.state_lock import StateLock
 
 
 @pytest.fixture(scope="module")
@@ -137,16 +142,37 @@ def test_a_config_that_cannot_be_read_is_a_failed_node_with_every_problem(tmp_pa
     assert "bananas" in parts[0].findings[0].evidence
 
 
-def test_hardware_that_another_process_holds_is_left_alone(tmp_path: Path) -> None:
+def test_hardware_that_a_silent_node_holds_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose_attach, "DOOR_S", 0.0)
     node = demo_node(tmp_path)
     folder = tmp_path / "state" / "bay-12"
     folder.mkdir(parents=True)
     lock = StateLock(folder)
     try:
-        with pytest.raises(NodeRunsError, match="this node runs already"):
-            gathered_from(node, None, 8.0, (), lambda text: None)
+        source = gathered_from(node, None, 8.0, (), lambda text: None)
+        found, _ = diagnosed(source, (), datetime.now(UTC))
     finally:
         lock.release()
+    assert (found.parts[-1].findings[0].fault, found.exit_code) == (Fault.NOT_ANSWERING, 1)
+    assert f"process {os.getpid()} holds" in found.parts[-1].findings[0].evidence
+    assert any("boards and cells" in text for text in found.parts[-1].unseen)
+
+
+def test_boards_that_are_being_calibrated_are_left_alone(tmp_path: Path) -> None:
+    node = demo_node(tmp_path)
+    folder = tmp_path / "state" / "bay-12"
+    folder.mkdir(parents=True)
+    program = (
+        "import sys, pathlib; from edge.node.state_lock import StateLock; "
+        "lock = StateLock(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", program, str(folder), "calibrate", "shelf-1"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(DiagnosisError, match=r"`shelfedge calibrate shelf-1` .* diagnose when it is done"):
+            gathered_from(node, None, 8.0, (), lambda text: None)
+        holder.communicate()
 
 
 @pytest.mark.parametrize("text", ["12V", "five", "0", "2.4 V"])

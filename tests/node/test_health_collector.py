@@ -16,9 +16,9 @@ from drivers.notices import Notice
 from drivers.samples import SampleBlock, SampleFlag
 from edge.config import demo as demo_config
 from edge.config.setup import load_setup
-from edge.node.board_health import MOST_CAUSES
 from edge.node.demo import Demo
 from edge.node.health import LAST_EVENTS, HealthCollector
+from edge.node.notice_book import MOST_CAUSES
 from edge.trace.event import Event, Kind, Status
 
 NS_PER_S = 1_000_000_000
@@ -146,7 +146,8 @@ def test_what_drivers_tell_is_summed_by_cause() -> None:
     board = health.report()["boards"]["b1"]
     assert board["cells"]["l"]["lost_samples"] == {"link gap": 12}
     assert board["lost_samples"] == {"unplugged": 30}
-    assert board["notices"]["link gap"] == {"count": 2, "last": "second"}
+    told = board["notices"]["link gap"]
+    assert (told["count"], told["last"], told["recent"], told["recent_lost"]) == (2, "second", 2, 12)
 
 
 def test_a_silent_board_and_a_silent_cell_are_told() -> None:
