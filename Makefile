@@ -4,6 +4,8 @@ PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable
 # Tests start some hundred processes: without bytecode files each would compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
+# As `shelfedge` sets it for itself: threads for small matrices cost far more than they save.
+export OPENBLAS_NUM_THREADS ?= 1
 
 # What the tests need of the system: the shelf MCU's compiler, flasher and emulator; the broker that events go to.
 RIG_PACKAGES := gcc make gcc-avr avr-libc avrdude libsimavr-dev mosquitto

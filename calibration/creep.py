@@ -104,9 +104,9 @@ class CreepFit:
     @property
     def grade(self) -> str:
         """As good as which class of cells, in words; 'probably' where two standard deviations reach into another."""
-        c3 = (_within_limit(self.share_30_min, self.share_30_min_sd, C3_SHARE_30_MIN),)
+        c3 = [_within_limit(self.share_30_min, self.share_30_min_sd, C3_SHARE_30_MIN)]
         if not math.isnan(self.late_share):
-            c3 = (*c3, _within_limit(self.late_share, self.late_share_sd, C3_LATE_SHARE))
+            c3.append(_within_limit(self.late_share, self.late_share_sd, C3_LATE_SHARE))
         hobby = _within_limit(self.share_30_min, self.share_30_min_sd, HOBBY_SHARE_30_MIN)
         if all(is_within for is_within, _ in c3):
             return _graded("within class C3", all(is_sure for _, is_sure in c3))

@@ -32,6 +32,7 @@ WEIGHT_SHARE = 0.02  # the board must weigh the weight as well as that, or it is
 SETTLING_S = 20.0  # what is put straight so soon counts as put down then
 PLACE_LIMIT_S = 120.0
 KEPT_EMPTY = 60
+BACK = "Hands off: how the cells come back is looked at; Ctrl-C ends it with a result."
 _EVERY_S = 1.0
 _TELL_S = 60.0
 
@@ -173,9 +174,7 @@ class CreepRun:
             self._finish([Finding(Reason.WRONG_WEIGHT, "", evidence, remedy)])
             return []
         self._landed_ns = self._told_ns = rest.begin_ns
-        text = (
-            f"It stands. Leave it alone for {_minutes(self._lasts_s)}; nothing else on the board, nobody leans on it."
-        )
+        text = f"Leave it alone for {_minutes(self._lasts_s)}: nobody touches it or leans on the rack."
         return [Prompt(Step.WAIT, text, weight_g=self._weight_g)]
 
     def _stand(self, rest: Rest | None, grams: float) -> list[Prompt]:
@@ -188,7 +187,7 @@ class CreepRun:
             else:
                 self._due_ns = self._due_ns or self._watch.end_ns
                 self._off_ns = self._watch.end_ns
-            return [] if self._recovery_s else self._over()
+            return [Prompt(Step.WAIT, BACK)] if self._recovery_s else self._over()
         if rest is None and since_s < SETTLING_S:
             self._landed_ns = None  # it is put straight
             return []
@@ -202,7 +201,7 @@ class CreepRun:
         if self._due_ns is None and self._watch.end_ns - self._told_ns >= _TELL_S * 1e9:
             self._told_ns = self._watch.end_ns
             away_g = grams - self._weight_g
-            text = f"{since_s / 60:.0f} of {_minutes(self._lasts_s)}: {away_g:+.1f} g away from {self._weight_g:g} g."
+            text = f"{since_s / 60:.0f} of {_minutes(self._lasts_s)}: {away_g:+z.1f} g away from {self._weight_g:g} g."
             return [Prompt(Step.WAIT, text, weight_g=self._weight_g)]
         return []
 

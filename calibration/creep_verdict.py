@@ -71,13 +71,13 @@ def judge_creep(
         warmed = celsius[1] - celsius[0]
         by_g = None if grams_per_degree is None else abs(warmed * grams_per_degree)
         if (by_g is None and abs(warmed) > WARMED_C) or (by_g is not None and by_g > 0.5 * hobby_g):
-            evidence = f"it went from {celsius[0]:.1f} to {celsius[1]:.1f} °C meanwhile"
+            evidence = f"it went from {celsius[0]:z.1f} to {celsius[1]:z.1f} °C meanwhile"
             evidence += "" if by_g is None else f", which moves this zero by {by_g:.1f} g"
             remedy = "repeat it while the room's temperature stands still: no sun, no heating, no open door"
             found.append(Finding(Reason.DRIFTING, "", evidence, remedy))
     drifted_g = max(abs(board.drift_g_per_h) - 2.0 * board.drift_sd, 0.0) * lasts_s / 3600.0
     if drifted_g > hobby_g:
-        evidence = f"the zero itself drifts by {board.drift_g_per_h:+.1f} ± {2 * board.drift_sd:.1f} g/h"
+        evidence = f"the zero itself drifts by {board.drift_g_per_h:+z.1f} ± {2 * board.drift_sd:.1f} g/h"
         remedy = "let it warm up for a quarter of an hour, keep sun and draught away, then begin again"
         found.append(Finding(Reason.DRIFTING, "", evidence, remedy))
     if not board.tells:
@@ -109,8 +109,8 @@ def meaning(fit: CreepFit, full_g: float | None) -> str:
 def figures(fit: CreepFit) -> str:
     """``12 ± 3 ppm/decade, 0.4 g in 30 min``."""
     return (
-        f"{1e6 * fit.share_per_decade:.0f} ± {2e6 * fit.share_per_decade_sd:.0f} ppm of the load per decade of time, "
-        f"{fit.grams_30_min:+.2f} ± {2 * fit.share_30_min_sd * fit.load_g:.2f} g in 30 min"
+        f"{1e6 * fit.share_per_decade:z.0f} ± {2e6 * fit.share_per_decade_sd:.0f} ppm of the load per decade of time, "
+        f"{fit.grams_30_min:+z.2f} ± {2 * fit.share_30_min_sd * fit.load_g:.2f} g in 30 min"
     )
 
 

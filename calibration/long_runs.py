@@ -90,13 +90,13 @@ def long_run_words(record: BoardCalibration) -> list[str]:
     found = []
     if record.creep is not None:
         board = record.creep.board
-        found.append(f"creep {board.ppm_per_decade:.0f} ppm/decade ({record.creep.grade})")
+        found.append(f"creep {board.ppm_per_decade:z.0f} ppm/decade ({record.creep.grade})")
     if record.temperature is not None:
         grams = record.temperature.grams_per_degree
         if grams is None:
             found.append(f"zero against temperature known of {len(record.temperature.cells)} cells")
         else:
-            found.append(f"zero {grams:+.2f} g/°C")
+            found.append(f"zero {grams:+z.2f} g/°C")
     return found
 
 

@@ -1,8 +1,9 @@
 """The zero against temperature: how far each cell's zero goes per degree, and how late.
 
 A cell follows the thermometer late, ``y = a + k lag(T) + white + walk``: through one first-order lag, or two of them
-(its body, and what is around that). Lags from 0 to two hours in all are tried, each alone and split, and the doubt of k
-has the doubt of the lag in it (weights by likelihood). How far the cell was behind when the log began nobody knows:
+(its body, and what is around that). Lags from 0 to two hours in all are tried, each alone and split, and closer
+together where a calm log tells them better than that; the doubt of k has the doubt of the lag in it (weights by
+likelihood). How far the cell was behind when the log began nobody knows:
 ``b exp(-t / tau)`` is part of the fit. Where something was moved, or the log began anew, ``a`` is another. The zero's
 own wander is told from temperature as in `calibration.wander`.
 
@@ -13,6 +14,7 @@ capacity per 10 degrees, a hobby cell's by 0.05 %.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +32,10 @@ CHIP_NV_PER_DEGREE = 6.0
 GOOD_SHARE_PER_DEGREE = 0.00014 / 10.0
 HOBBY_SHARE_PER_DEGREE = 0.0005 / 10.0
 LAGS_MIN = (0.0, *(1.0 * 1.2**step for step in range(27)))  # to two hours, each a fifth longer
-SPLITS = (0.0, 0.2, 0.5)  # share of the lag that is the second one's
+SPLITS = (0.0, 0.1, 0.2, 0.35, 0.5)  # share of the lag that is the second one's
+_CLOSER = 12  # lags tried between the best one's neighbours, where fewer than
+_LEAST_LIKELY = 4.0  # of them share the likelihood; and so often:
+_ROUNDS = 3
 MOST_ROWS = 200  # of the fit; more are averaged
 _LONG_GAP_S = 1800.0  # over which the thermometer isn't bridged
 _STEP_SIGMAS = 8.0
@@ -206,8 +211,19 @@ class _Table:
     counts: Floats
     weight: Floats
     part: npt.NDArray[np.int64]
-    lagged: dict[tuple[float, float], Floats]
     begin_s: Floats
+    at_s: Floats
+    celsius: Floats
+    number: npt.NDArray[np.int64]
+    known_s: Floats
+
+    def lagged(self, lags_min: Floats, split: float) -> Floats:
+        """The temperature through these lags, float64[rows, lags]."""
+        lags_s = 60.0 * lags_min
+        first = lags_of(self.at_s, np.repeat(self.celsius[:, None], lags_s.size, axis=1), lags_s * (1.0 - split))
+        both = lags_of(self.at_s, first, lags_s * split)
+        columns = [_mean(self.number, np.interp(self.known_s, self.at_s, column)) for column in both.T]
+        return np.column_stack(columns)
 
 
 def _averaged(series: TemperatureSeries, known: npt.NDArray[np.bool_], parts: npt.NDArray[np.int64]) -> _Table:
@@ -215,11 +231,6 @@ def _averaged(series: TemperatureSeries, known: npt.NDArray[np.bool_], parts: np
     time_s, counts = series.time_s[known], series.counts[known]
     at = np.isfinite(series.celsius)
     at_s, celsius = series.time_s[at], series.celsius[at]
-    lagged = {}
-    for lag in LAGS_MIN:
-        for split in SPLITS if lag else (0.0,):
-            first = lag_of(at_s, celsius, 60.0 * lag * (1.0 - split))
-            lagged[lag, split] = np.interp(time_s, at_s, lag_of(at_s, first, 60.0 * lag * split))
     each = max(1, math.ceil(time_s.size / MOST_ROWS))
     number = np.zeros(time_s.size, np.int64)
     at_row, last = -1, -1
@@ -229,20 +240,22 @@ def _averaged(series: TemperatureSeries, known: npt.NDArray[np.bool_], parts: np
             at_row, last, filled = at_row + 1, int(part), 0
         number[k] = at_row
         filled += 1
-    many = np.bincount(number).astype(np.float64)
-
-    def mean(column: Floats) -> Floats:
-        found: Floats = np.bincount(number, column) / many
-        return found
-
     return _Table(
-        mean(time_s),
-        np.column_stack([mean(counts[:, k]) for k in range(counts.shape[1])]),
-        many,
+        _mean(number, time_s),
+        np.column_stack([_mean(number, counts[:, k]) for k in range(counts.shape[1])]),
+        np.bincount(number).astype(np.float64),
         parts[np.searchsorted(number, np.arange(at_row + 1))],
-        {key: mean(column) for key, column in lagged.items()},
-        np.unique(_begins_s(series.time_s[at])),
+        np.unique(_begins_s(at_s)),
+        at_s,
+        celsius,
+        number,
+        time_s,
     )
+
+
+def _mean(number: npt.NDArray[np.int64], column: Floats) -> Floats:
+    found: Floats = np.bincount(number, column) / np.bincount(number)
+    return found
 
 
 def _begins_s(time_s: Floats) -> Floats:
@@ -260,34 +273,71 @@ def _fit_cell(table: _Table, k: int, site: CellSite, counts_per_gram: Floats | N
     y, part = table.counts[good, k], table.part[good]
     offsets = (part[:, None] == np.unique(part)[None, :]).astype(np.float64)
     wander = Wander(table.time_s[good], table.weight[good])
-    found = []
-    for (lag, _), column in table.lagged.items():
-        lagged = column[good]
-        if float(np.ptp(lagged - offsets @ (offsets.T @ lagged / offsets.sum(axis=0)))) < 0.1:
-            continue
-        columns = [offsets, *_behind(table.time_s[good], table.begin_s, 60.0 * lag), lagged - lagged.mean()]
-        fit = wander.fit(np.column_stack(columns), y - y.mean())
-        found.append((lag, fit.likelihood, float(fit.values[-1]), float(fit.cov[-1, -1]), lagged))
+
+    def tried(split: float, lags: Floats) -> list[_Tried]:
+        """Each of these lags that the temperature changes by something through."""
+        found = []
+        for lag, apart, column in zip(lags, np.gradient(lags), table.lagged(lags, split).T, strict=True):
+            lagged = column[good]
+            if float(np.ptp(lagged - offsets @ (offsets.T @ lagged / offsets.sum(axis=0)))) < 0.1:
+                continue
+            columns = [offsets, *_behind(table.time_s[good], table.begin_s, 60.0 * lag), lagged - lagged.mean()]
+            fit = wander.fit(np.column_stack(columns), y - y.mean())
+            found.append(_Tried(lag, apart, fit.likelihood, float(fit.values[-1]), float(fit.cov[-1, -1]), lagged))
+        return found
+
+    found = _searched(tried)
     if not found:
         return None
-    logs = np.array([each[1] for each in found])
-    lags, slopes = np.array([each[0] for each in found]), np.array([each[2] for each in found])
-    weights = np.exp(logs - logs.max())
-    tried = np.array(LAGS_MIN)
-    apart_min = np.gradient(tried)[np.searchsorted(tried, lags)]
-    weights *= apart_min  # lags are tried closer together where they are short
-    weights /= weights.sum()
-    slope = float(weights @ slopes)
-    variance = float(weights @ (np.array([each[3] for each in found]) + (slopes - slope) ** 2))
-    lag = float(weights @ lags)
-    apart = float(weights @ apart_min)
+    weights = _weights(found)
+    lags, slopes = np.array([each.lag_min for each in found]), np.array([each.slope for each in found])
+    slope, lag = float(weights @ slopes), float(weights @ lags)
+    variance = float(weights @ (np.array([each.variance for each in found]) + (slopes - slope) ** 2))
+    apart = float(weights @ np.array([each.apart_min for each in found]))
     lag_sd = math.sqrt(float(weights @ (lags - lag) ** 2) + apart**2 / 12.0)
-    best = found[int(np.argmax(logs))][4]
+    best = max(found, key=lambda each: each.likelihood).lagged
     sd = math.hypot(_FORM * math.sqrt(variance), scale_sd * abs(slope))
     gain = None if counts_per_gram is None else float(counts_per_gram[k])
     grams = None if gain is None else slope / gain
     share = slope / _full_counts(site, gain)
     return CellFit(site.name, slope, sd, lag, lag_sd, _r2(y, offsets, best, slope), grams, share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A lag, how far the next ones are, and what the fit through it comes to; ``lagged``: float64[rows]."""
+
+    lag_min: float
+    apart_min: float
+    likelihood: float
+    slope: float
+    variance: float
+    lagged: Floats
+
+
+def _weights(found: list[_Tried]) -> Floats:
+    """Shares of the likelihood, float64[found], as if all lags were tried equally close together."""
+    logs = np.array([each.likelihood for each in found])
+    weights: Floats = np.exp(logs - logs.max()) * np.array([each.apart_min for each in found])
+    weights /= weights.sum()
+    return weights
+
+
+def _searched(tried: Callable[[float, Floats], list[_Tried]]) -> list[_Tried]:
+    """All splits and lags; between the neighbours of each split's best lag once more, while one lag alone is likely."""
+    lags = {split: np.array(LAGS_MIN[0 if split == 0.0 else 1 :]) for split in SPLITS}
+    for _ in range(_ROUNDS):
+        by_split = {split: tried(split, its) for split, its in lags.items()}
+        found = [each for its in by_split.values() for each in its]
+        if not found or 1.0 / float((_weights(found) ** 2).sum()) >= _LEAST_LIKELY:
+            break
+        for split, its in by_split.items():
+            if its:
+                best = max(its, key=lambda each: each.likelihood)
+                at = int(np.searchsorted(lags[split], best.lag_min))
+                low, high = lags[split][max(at - 1, 0)], lags[split][min(at + 1, lags[split].size - 1)]
+                lags[split] = np.linspace(low, high, _CLOSER + 1)
+    return found
 
 
 def _behind(time_s: Floats, begin_s: Floats, lag_s: float) -> list[Floats]:
@@ -321,20 +371,19 @@ def _full_counts(site: CellSite, counts_per_gram: float | None) -> float:
     return (site.rated_mv_per_v or 1.0) / MV_PER_V_PER_COUNT
 
 
-def lag_of(time_s: Floats, celsius: Floats, lag_s: float) -> Floats:
-    """First-order lag of irregular samples: ``y += (x - y) (1 - exp(-dt / lag))``; it begins settled, and again after a
-    gap of half an hour.
+def lags_of(time_s: Floats, celsius: Floats, lags_s: Floats) -> Floats:
+    """First-order lags of irregular samples, each column through its own: ``y += (x - y) (1 - exp(-dt / lag))``; it
+    begins settled, and again after a gap of half an hour.
+
+    ``celsius``: float64[n, m]; ``lags_s``: float64[m], 0 for none.
     """
-    if lag_s <= 0:
-        return celsius
-    out = np.empty_like(celsius)
-    out[0] = celsius[0]
+    late = lags_s > 0
     steps = np.diff(time_s)
-    shares = -np.expm1(-steps / lag_s)
-    for k in range(1, celsius.size):
-        middle = (celsius[k] + celsius[k - 1]) / 2.0
-        if steps[k - 1] > _LONG_GAP_S:
-            out[k] = celsius[k]
-        else:
-            out[k] = out[k - 1] + (middle - out[k - 1]) * shares[k - 1]
-    return out
+    shares = -np.expm1(-steps[:, None] / np.where(late, lags_s, 1.0))
+    shares[steps > _LONG_GAP_S] = 1.0
+    middle = (celsius[1:] + celsius[:-1]) / 2.0
+    middle[steps > _LONG_GAP_S] = celsius[1:][steps > _LONG_GAP_S]
+    out = celsius.copy()
+    for k in range(steps.size):
+        out[k + 1] = out[k] + (middle[k] - out[k]) * shares[k]
+    return np.where(late, out, celsius)

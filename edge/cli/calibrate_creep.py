@@ -52,7 +52,7 @@ def creep(asked: CreepAsked) -> int:
         try:
             board = asked.setup.node.boards[asked.board]
             runner.thermometer = thermometer_for(board, source, asked.node_path.parent, asked.sensor)
-            screen = ProcedureScreen("calibrate creep", site, "Ctrl-C stops; nothing is changed then.")
+            screen = ProcedureScreen("calibrate creep", site, "Ctrl-C stops; the record stays as it is then.")
             screen.words = creep_words
             with _ended_early(runner):
                 show(runner, source, screen, asked.plain, asked.as_json)
@@ -78,8 +78,6 @@ def creep_words(prompt: Prompt | None, progress: Progress | None) -> Words:
     if prompt.step is Step.WAIT:
         return Words("WAIT", "LEAVE IT ALONE", prompt.text, waits=True)
     if prompt.step is Step.TAKE_OFF:
-        if progress is not None and progress.step is Step.WAIT:
-            return Words("HANDS OFF", "HANDS OFF", "How the cells come back is looked at. Ctrl-C: no need.", waits=True)
         return Words("TAKE OFF", "TAKE IT OFF", prompt.text)
     weight = weight_text(prompt.weight_g)
     return Words(f"PUT {weight}", f"PUT {weight}:  IN THE MIDDLE", prompt.text)
@@ -118,10 +116,13 @@ def creep_screen(site: BoardSite, outcome: CreepOutcome) -> RenderableType:
     fit = outcome.fits.board
     lines: list[RenderableType] = [banner(f"{site.board}: CREEPS {fit.grade.upper()}"), Text()]
     lines.append(Text(figures(fit)))
-    lines.append(Text("class C3: 245 ppm in 30 min; a hobby cell: 500 ppm; this: "
-                      f"{1e6 * fit.share_30_min:.0f} ± {2e6 * fit.share_30_min_sd:.0f} ppm", "dim"))  # fmt: skip
+    lines.append(Text(f"in 30 min {1e6 * fit.share_30_min:z.0f} ± {2e6 * fit.share_30_min_sd:.0f} ppm; "
+                      "class C3: 245, a hobby cell: 500", "dim"))  # fmt: skip
+    if fit.late_share == fit.late_share:
+        lines.append(Text(f"from minute 20 to 30 {1e6 * fit.late_share:z.0f} ± {2e6 * fit.late_share_sd:.0f} ppm; "
+                          "class C3: 53", "dim"))  # fmt: skip
     if fit.recovered == fit.recovered:
-        lines.append(Text(f"{100 * fit.recovered:.0f} % of it were gone again at the end of the recovery"))
+        lines.append(Text(f"{100 * fit.recovered:z.0f} % of it were gone again at the end of the recovery"))
     lines += [Text(), _cells(site, outcome), Text(), Text(meaning(fit, shelf_load_g(site)))]
     return Group(*lines)
 
@@ -133,13 +134,13 @@ def _cells(site: BoardSite, outcome: CreepOutcome) -> Table:
         table.add_column(name, justify="left" if name in ("cell", "") else "right")
     for cell, fit in zip(site.cells, outcome.fits.cells, strict=True):
         if fit is None:
-            table.add_row(cell.name, "", "", "", "carries too little of this weight to tell")
+            table.add_row(cell.name, "", "", "", "not known well enough")
             continue
         table.add_row(
             cell.name,
             f"{fit.load_g:.0f} g",
-            f"{1e6 * fit.share_per_decade:.0f} ± {2e6 * fit.share_per_decade_sd:.0f}",
-            f"{fit.grams_30_min:+.2f} g",
+            f"{1e6 * fit.share_per_decade:z.0f} ± {2e6 * fit.share_per_decade_sd:.0f}",
+            f"{fit.grams_30_min:+z.2f} g",
             fit.grade,
         )
     return table

@@ -116,7 +116,7 @@ class _Told:
 
 def _words(minute: Minute) -> str:
     row = minute.row
-    celsius = "no temperature" if row.celsius != row.celsius else f"{row.celsius:.2f} °C"
+    celsius = "no temperature" if row.celsius != row.celsius else f"{row.celsius:z.2f} °C"
     rested = "" if row.rested >= 0.5 else "; the board isn't at rest"
     return f"{minute.rows // 60} h {minute.rows % 60:02d} min: {celsius}{rested}"
 
@@ -157,12 +157,12 @@ def temperature_screen(board: str, outcome: TemperatureOutcome) -> RenderableTyp
     lines: list[RenderableType] = [banner(f"{board}: {_headline(fits)}"), Text()]
     moved = f"; something was moved {fits.moved} times" if fits.moved else ""
     lines.append(
-        Text(f"{fits.hours:.1f} h, {fits.from_c:.1f} to {fits.to_c:.1f} °C by {outcome.thermometer}{moved}", "dim")
+        Text(f"{fits.hours:.1f} h, {fits.from_c:z.1f} to {fits.to_c:z.1f} °C by {outcome.thermometer}{moved}", "dim")
     )
     if outcome.left_out:
         lines.append(Text(f"{outcome.left_out} rows of the log can't be used", "yellow"))
     lines += [Text(), _cells(fits), Text()]
-    lines.append(Text("limits: converter 6 nV/°C; good cell 0.014 %, hobby cell 0.05 % of capacity per 10 °C", "dim"))
+    lines.append(Text("limits per 10 °C: converter 60 nV; good cell 0.014 %, hobby 0.05 % of capacity", "dim"))
     return Group(*lines)
 
 
@@ -170,7 +170,7 @@ def _headline(fits: TemperatureFits) -> str:
     grams, sd = fits.grams_per_degree, fits.grams_per_degree_sd
     if grams is None or sd is None:
         return "ZERO AGAINST TEMPERATURE"
-    return f"THE ZERO GOES BY {grams:+.2f} ± {2 * sd:.2f} g PER DEGREE"
+    return f"THE ZERO GOES BY {grams:+z.2f} ± {2 * sd:.2f} g PER DEGREE"
 
 
 def _cells(fits: TemperatureFits) -> Table:
@@ -187,9 +187,9 @@ def _row(cell: CellFit) -> list[str]:
     grams, sd = cell.grams_per_degree, cell.grams_per_degree_sd
     return [
         cell.name,
-        f"{cell.counts_per_degree:+.1f} ± {2 * cell.counts_per_degree_sd:.1f}",
-        "" if grams is None or sd is None else f"{grams:+.2f} ± {2 * sd:.2f}",
-        f"{cell.nv_per_degree:+.0f}",
+        f"{cell.counts_per_degree:+z.1f} ± {2 * cell.counts_per_degree_sd:.1f}",
+        "" if grams is None or sd is None else f"{grams:+z.2f} ± {2 * sd:.2f}",
+        f"{cell.nv_per_degree:+z.0f}",
         f"{cell.lag_min:.0f} min",
         f"{cell.r2:.2f}",
         cell.grade if cell.tells else "can't be told from its own wander: not kept",

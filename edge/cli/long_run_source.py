@@ -81,4 +81,4 @@ def record_to_add_to(asked: LongRun) -> BoardCalibration:
 
 def banner(text: str) -> Text:
     """A verdict's line."""
-    return Text(f"  {text}  ", "bold white on green", no_wrap=True)
+    return Text(f"  {text}  ", "bold black on green", no_wrap=True)

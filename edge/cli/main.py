@@ -28,6 +28,8 @@ from edge.cli.teach import teach
 from firmware_bridge.errors import ShelfedgeError
 
 early_interrupt.over()
+# Matrices here are small: on a busy Pi, threads for them cost a hundred times what they save. Read when numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="shelfedge",

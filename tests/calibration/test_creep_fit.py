@@ -148,3 +148,25 @@ def test_what_it_means_is_said_for_the_full_shelf():
     fit = CreepFit(2000.0, 0.0003, 0.00005, 0.0, 0.1, 0.5, 0.1, 20.0)
     assert meaning(fit, 20_000.0).startswith("20 kg put on this shelf read 6.0 ± 2.0 g more half an hour later")
     assert fit.grade == "probably as a hobby cell may"
+
+
+def _graded(share: float, late: float, sd: float = 5e-6) -> str:
+    return CreepFit(8000.0, share, 4 * sd, 0.0, 0.1, 0.5, 0.1, 30.0, late, sd).grade
+
+
+def test_class_c3_has_a_second_limit_that_is_asked_of_runs_that_last_for_it():
+    assert _graded(180e-6, 30e-6) == "within class C3"
+    assert _graded(180e-6, 49e-6) == "probably within class C3"
+    assert _graded(180e-6, 56e-6) == "probably as a hobby cell may"
+    assert _graded(180e-6, 90e-6) == "as a hobby cell may"  # it goes on creeping too fast for it
+    assert _graded(180e-6, float("nan")) == "within class C3"  # nobody looked
+    rng = np.random.default_rng(7104)
+
+    def slow(time_s: Floats) -> Floats:
+        return 250e-6 * -np.expm1(-np.maximum(time_s, 0.0) / 1500.0)
+
+    long = fit_creep(_series(slow, rng, 40_000.0, 1800.0, 0.0, 0.0005), 40_000.0).board
+    truth = 250e-6 * (np.exp(-1200.0 / 1500.0) - np.exp(-1800.0 / 1500.0))
+    assert abs(long.late_share - truth) < 3.0 * long.late_share_sd
+    assert long.late_share_sd < 0.5 * truth
+    assert np.isnan(fit_creep(_series(slow, rng, 8000.0, 1200.0, 0.0, 0.0005), 8000.0).board.late_share)

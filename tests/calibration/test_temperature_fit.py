@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.long_record import CellTemperature, TemperatureRecord
 from calibration.placements import CalibrationInputError, CellSite
-from calibration.record import BoardCalibration, CellCalibration
 from calibration.temperature import (
     HOBBY_SHARE_PER_DEGREE,
     TemperatureSeries,
     fit_temperature,
-    lag_of,
+    lags_of,
     parts_of,
 )
-from calibration.thermal_drift import thermal_drift
 from drivers.simulated.room import Room, Wave
 
 SITE = (CellSite("fl", 0.0, 0.0, 10_000.0),)
@@ -50,7 +47,7 @@ def _begins(rows: int, *at: int) -> np.ndarray:
 @pytest.mark.parametrize("stages", [1, 2])
 def test_the_truth_lies_within_the_stated_doubt(stages):
     deviations = []
-    for seed in range(8000, 8012):
+    for seed in range(8000, 8008):
         rng = np.random.default_rng(seed + 500)
         lags_s = tuple(float(each) for each in rng.uniform(120.0, 2000.0, stages))
         truth, series = _night(seed, lags_s)
@@ -61,7 +58,7 @@ def test_the_truth_lies_within_the_stated_doubt(stages):
         assert cell is not None
         deviations.append((cell.counts_per_degree - truth) / cell.counts_per_degree_sd)
     found = np.array(deviations)
-    assert found.size >= 9
+    assert found.size >= 6
     assert (np.abs(found) < 2.0).mean() >= 0.75
     assert np.sqrt((found**2).mean()) < 1.6
 
@@ -147,32 +144,16 @@ def test_without_a_calibration_a_cell_is_judged_by_its_label():
 def test_the_lag_of_a_step_is_the_first_order_one():
     time_s = np.arange(0.0, 7200.0, 60.0)
     step = np.where(time_s < 1.0, 20.0, 25.0)
-    lagged = lag_of(time_s, step, 1200.0)
+    lagged = lags_of(time_s, step[:, None], np.array([1200.0]))[:, 0]
     assert lagged[20] == pytest.approx(25.0 - 5.0 * np.exp(-1.0), abs=0.15)
 
 
-def _record(counts_per_degree: float) -> BoardCalibration:
-    cell = CellTemperature(
-        counts_per_degree=counts_per_degree, counts_per_degree_sd=5.0, lag_min=20.0, r2=0.9, grade=""
-    )
-    run = TemperatureRecord(when="2026-11-21T09:00:00+01:00", thermometer="x", hours=12.0, from_c=18.0, to_c=23.0,
-                            cells={"fl": cell})  # fmt: skip
-    cells = {"fl": CellCalibration(zero_counts=0.0, counts_per_gram=-200.0)}
-    return BoardCalibration(version=3, board="shelf-1", cells=cells, temperature=run)
-
-
-def test_a_drift_is_told_by_what_temperature_explains_it():
-    record = _record(-500.0)
-    found = thermal_drift(record, "fl", counts_per_h=-600.0)
-    assert found is not None
-    assert found.sentence.startswith("this drift of +3.0 g/h is what +1.2 °C/h explain: its zero goes by +2.50 g/°C")
-    assert found.likely
-    fast = thermal_drift(record, "fl", counts_per_h=-6000.0)
-    assert fast is not None
-    assert not fast.likely
-    measured = thermal_drift(record, "fl", -600.0, measured_c_per_h=-1.0)
-    assert measured is not None
-    assert not measured.likely  # the room cooled: the drift is something else
-    assert thermal_drift(record, "fr", -600.0) is None
-    assert thermal_drift(_record(4.0), "fl", -600.0) is None  # not known well enough
-    assert thermal_drift(None, "fl", -600.0) is None
+def test_a_calm_log_tells_the_lag_closer_than_lags_are_tried_at_first():
+    """Or all the likelihood would lie on one of them, and a gain that is 5 % off be stated to 0.5 %."""
+    for seed, lag_min in ((8110, 7.9), (8111, 13.1), (8112, 27.0)):
+        truth, series = _night(seed, (60.0 * lag_min,), walk=0.02, hours=20.0, noise=1.0)
+        cell = fit_temperature(series, SITE, GAIN).cells[0]
+        assert cell is not None
+        assert abs(cell.counts_per_degree - truth) < 3.0 * cell.counts_per_degree_sd
+        assert cell.lag_sd_min < 0.04 * lag_min  # they are a fifth apart
+        assert cell.lag_min == pytest.approx(lag_min, abs=4.0 * cell.lag_sd_min + 0.2)

@@ -20,6 +20,7 @@ from calibration.temperature_log import LogRow, LogWriter, read_log
 from drivers.simulated.room import DAY_S, Room, Wave
 from edge.config.setup import load_setup
 from edge.node.simulate import calibration_for, physics_for
+from hil.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +95,28 @@ def test_a_log_is_fitted_and_kept_with_the_board_and_told(node, shelfedge):
     assert "g/°C" in shelfedge("calibrate", "history", "shelf-1", node).stdout
 
 
+@pytest.mark.parametrize("phase", ["Leave it alone", "Hands off"])
+def test_ctrl_c_pressed_in_the_recovery_is_a_result_and_before_it_is_none(node, phase):
+    before = files_of(node.parent)
+    command = ["calibrate", "creep", "shelf-1", str(node), "--weight", "12 kg", "--minutes", "2", "--speed", "60"]
+    with Terminal(command) as terminal:
+        assert terminal.look_for(phase), terminal.screen.rows
+        terminal.press("\x03")
+        if phase == "Leave it alone":
+            assert terminal.end() == 130
+            assert any("stopped: nothing was changed" in row for row in terminal.screen.rows)
+            assert files_of(node.parent) == before
+            return
+        assert terminal.look_for("CREEP")
+        if "Keep it in" in terminal.screen.text:
+            terminal.press("n\r")
+        assert terminal.end() == 1
+    rows = " ".join(terminal.screen.rows)
+    assert "CREEPS" in rows or "CREEP NOT KNOWN" in rows  # of what was measured; never that it was stopped
+    assert "it was stopped" not in rows
+    assert files_of(node.parent) == before
+
+
 def test_ctrl_c_ends_the_log_with_what_it_has_and_it_is_gone_on_with(node, shelfedge):
     log = node.parent / "night.csv"
     command = [sys.executable, "-u", "-m", "edge.cli.main", "calibrate", "temperature", "shelf-1", str(node), "--log",
@@ -158,7 +181,7 @@ def test_a_sensor_that_always_says_85_is_refused_and_one_that_goes_in_mid_run_is
     sensor.write_text("21500")
     log = tmp_path / "night.csv"
     command = [sys.executable, "-u", "-m", "edge.cli.main", "calibrate", "temperature", "shelf-1", str(node), "--log",
-               str(log), "--sensor", str(sensor), "--hours", "0.9", *FAST]  # fmt: skip
+               str(log), "--sensor", str(sensor), "--hours", "0.65", *FAST]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     ) as process:
@@ -172,7 +195,7 @@ def test_a_sensor_that_always_says_85_is_refused_and_one_that_goes_in_mid_run_is
     assert "Traceback" not in said
     assert "can't be read: No such file or directory" in said
     assert "logging goes on" in said
-    assert read_log(log).series.time_s.size >= 53
+    assert read_log(log).series.time_s.size >= 37
 
 
 def test_a_typed_temperature_and_the_rooms_own_go_into_the_record_and_long_runs_are_carried_on(node, shelfedge):
