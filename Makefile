@@ -90,9 +90,11 @@ clean:
 	@$(PIP_INSTALL) '.[bench]'
 	@touch $@ .venv/.demo
 
+# picamera2 alone: what it needs of a Pi, the tests stand in for.
 .venv/.dev: pyproject.toml | .venv/.made
 	@echo "Installing shelfedge and what its tests need into .venv (a minute or two, once) ..."
 	@$(PIP_INSTALL) '.[dev]'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps 'picamera2>=0.3.25'
 	@touch $@ .venv/.demo .venv/.bench
 
 # The first Python that is new enough and can make a venv; failing that, one that is new enough, after installing

@@ -1,0 +1,1 @@
+"""Rendered shelf and ceiling scenes with their truth, and the ways a camera spoils them."""
