@@ -22,9 +22,10 @@ from hil.diagnosis_cases import Case
 from hil.diagnosis_modes import MODES
 from hil.diagnosis_sound import sound
 
-REPORTING_SEED = 60_000_000
-"""Seeds below it were used for tuning, seeds from it on never were. (Reporting once began at 500 000, then at
-40 000 000; after a look at what failed there rules were changed, so they are tuning seeds now.)
+REPORTING_SEED = 90_000_000
+"""Seeds below it were used for tuning, seeds from it on never were. (Reporting once began at 500 000, at 40 000 000,
+at 60 000 000 and at 80 000 000; after a look at what failed there rules were changed, so they are tuning seeds now. The
+last tuning was on 52 000 000 to 57 000 000.)
 """
 LEAST_NAMED, MOST_ALARMS = 0.95, 0.005
 SEVERITIES = ("mild", "plain", "grave")
@@ -76,7 +77,10 @@ def run_all(first_seed: int, each: int, sound_runs: int, workers: int, modes: Se
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Named rightly by mode and severity, what each was taken for otherwise, and the false alarms."""
+    """Named rightly by mode and severity, what each was taken for otherwise, and the false alarms.
+
+    Below each mode: what its severities are, mild to grave, in physical units.
+    """
     lines = [f"{'mode':<20} {'cases':>5}  " + " ".join(f"{name:>6}" for name in SEVERITIES) + "   all  also  taken for"]
     named = cases = 0
     for mode in dict.fromkeys(each.mode for each in outcomes if each.mode != UNNAMED):
@@ -90,6 +94,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
             f"{mode:<20} {len(mine):>5}  " + " ".join(f"{share:>6}" for share in shares)
             + f"  {_share([each.right for each in mine]):>5} {also:>5}  {taken}"
         )  # fmt: skip
+        lines += [f"  {each.figures}" for each in MODES if each.name == mode]
     if cases:
         lines.append(f"named rightly: {named} of {cases} ({100 * named / cases:.1f} %)")
     healthy = [each for each in outcomes if each.mode == UNNAMED]

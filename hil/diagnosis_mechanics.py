@@ -33,7 +33,12 @@ def leaning(stiffness: float, seed: int) -> Case:
 
 
 def loose_mount(stiffness: float, seed: int) -> Case:
-    """One of four mounts is softer than the others: a rubber foot gone, a bolt loose. Weight and place stay right."""
+    """One of four mounts is softer than the others: a rubber foot gone, a bolt loose. Weight and place stay right.
+
+    It shows in the twist alone, and what a thing in the middle of the board has of that is nothing: a technician who is
+    looking for it lifts things in eight places, which takes 70 s. Of five places in 45 s, one mount in five that is
+    0.4 times as stiff goes unseen.
+    """
 
     def alter(board: BoardPhysics, rng: np.random.Generator) -> BoardPhysics:
         flexibility = float(rng.uniform(0.0, STIFF_PLATE))

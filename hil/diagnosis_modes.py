@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from calibration.diagnosis.faults import Fault
+from calibration.diagnosis.physics import datasheet_noise_nv, nv_per_count
 from drivers.hx711.chip_faults import ChipFault
 from drivers.samples import SampleFlag
 from hil.diagnosis_cases import (
+    LISTEN_S,
     Case,
     Floats,
     brown_out,
@@ -26,20 +28,23 @@ from hil.diagnosis_cases import (
     wrong_rate,
     wrong_record,
 )
-from hil.diagnosis_chip import read_by_chip
+from hil.diagnosis_chip import LEAST_FAULTS, read_by_chip
 from hil.diagnosis_mechanics import leaning, loose_mount
 from hil.diagnosis_slow import creeping, in_a_draught, warming_up
 from hil.diagnosis_wires import all_cells, bent, shared_clock, stuck_bit, unsettled
 
 Make = Callable[[int], Case]
+Three = tuple[float, float, float]
+DATASHEET = f"{datasheet_noise_nv(10.0):.0f} (10 SPS) or {datasheet_noise_nv(80.0):.0f} (80 SPS)"
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A failure mode: its name, and three makers of cases, mild to grave."""
+    """A failure mode: its name, three makers of cases, mild to grave, and what the three are, in physical units."""
 
     name: str
     severities: tuple[Make, Make, Make]
+    figures: str
 
 
 def _constant(code: float) -> Callable[[Floats, Floats, np.random.Generator, float], Floats]:
@@ -125,85 +130,144 @@ def _silent(time_s: Floats, codes: Floats, rng: np.random.Generator, share: floa
     return stays
 
 
-def _three(make: Callable[[float, int], Case], amounts: tuple[float, float, float]) -> tuple[Make, Make, Make]:
+def _mode(name: str, make: Callable[[float, int], Case], amounts: Three, unit: str, times: float = 1.0) -> Mode:
+    """``unit``: of the amounts times ``times``, for people."""
     first, second, third = (lambda seed, a=amount: make(a, seed) for amount in amounts)
-    return first, second, third
+    return Mode(name, (first, second, third), f"{_listed(amounts, times)} {unit}")
+
+
+def _listed(amounts: Sequence[float], times: float = 1.0) -> str:
+    return " / ".join(f"{each:.3g}" if abs(each) < 1000 else f"{each:.0f}" for each in np.array(amounts) * times)
 
 
 def _code(
-    name: str, faults: tuple[Fault, ...], spoil: object, amounts: tuple[float, float, float], **wanted: int
+    name: str, faults: tuple[Fault, ...], spoil: object, amounts: Three, unit: str, times: float = 1.0, **wanted: int
 ) -> Mode:
-    return Mode(name, _three(lambda a, seed: one_cell(faults, spoil, a, seed, **wanted), amounts))  # type: ignore[arg-type]
+    return _mode(name, lambda a, seed: one_cell(faults, spoil, a, seed, **wanted), amounts, unit, times)  # type: ignore[arg-type]
 
 
-def _chip(name: str, faults: tuple[Fault, ...], fault: ChipFault, shares: tuple[float, float, float]) -> Mode:
-    return Mode(name, _three(lambda share, seed: read_by_chip(faults, fault, share, seed), shares))
+def _chip(name: str, faults: tuple[Fault, ...], fault: ChipFault, shares: Three) -> Mode:
+    unit = f"% of the reads, {LEAST_FAULTS} at least"
+    return _mode(name, lambda share, seed: read_by_chip(faults, fault, share, seed), shares, unit, 100.0)
+
+
+def _uv(counts: Three) -> str:
+    """What so many counts are at 5 V."""
+    return f"counts ({_listed(counts, nv_per_count(5.0) / 1000.0)} uV at 5 V)"
+
+
+def _floats(name: str, make: Callable[[float, int], Case]) -> Mode:
+    wander = (4000.0, 12_000.0, 40_000.0)
+    return _mode(name, make, wander, _uv(wander) + " of wander in a second, noise 10 to 30 times the datasheet's")
 
 
 PULSES = (Fault.GAIN_SLIPS, Fault.DESYNC)
 CUT = (Fault.CORRUPT, Fault.RESTARTS)
+RATES = ((14.0, 10), (80.0, 10), (10.0, 80))  # SPS in the node file, and by the strap
+DRIFTS, SLOW = (3000.0, 8000.0, 20_000.0), (1500.0, 4000.0, 12_000.0)
+SWAPS = ((0.035, 0.07), (0.07, 0.2), (0.2, 1.0))
+UNTIL = "% of the time until then"
+GONE = "% of the samples"
 
 MODES = (
-    Mode("no samples", _three(lambda a, seed: without((Fault.NO_SAMPLES,), _silent, a, seed), (0.8, 0.3, -1.0))),
-    _code("not ready (-1)", (Fault.NOT_READY,), _constant(-1.0), (0.6, 0.3, -1.0)),
-    _code("all zero", (Fault.ALL_ZERO,), _constant(0.0), (0.6, 0.3, -1.0)),
-    _code("clipped", (Fault.CLIPPED,), _clipped, (0.15, 0.5, 1.1)),
-    _code("stuck code", (Fault.STUCK,), _constant(np.nan), (0.6, 0.3, -1.0)),
-    _code("dead input", (Fault.DEAD_INPUT,), _dead, (4.0, 2.0, 0.7)),
-    _code("floating bridge", (Fault.FLOATING,), _floating, (4000.0, 12_000.0, 40_000.0)),
+    _mode("no samples", lambda a, seed: without((Fault.NO_SAMPLES,), _silent, a, seed), (0.8, 0.3, 0.0), UNTIL, 100),
+    _code("not ready (-1)", (Fault.NOT_READY,), _constant(-1.0), (0.6, 0.3, 0.0), UNTIL, 100),
+    _code("all zero", (Fault.ALL_ZERO,), _constant(0.0), (0.6, 0.3, 0.0), UNTIL, 100),
+    _code("clipped", (Fault.CLIPPED,), _clipped, (0.15, 0.5, 1.0), "% of the time", 100),
+    _code("stuck code", (Fault.STUCK,), _constant(np.nan), (0.6, 0.3, 0.0), UNTIL, 100),
+    _code("dead input", (Fault.DEAD_INPUT,), _dead, (4.0, 2.0, 0.7), "counts of noise"),
+    _floats("floating bridge", lambda a, seed: one_cell((Fault.FLOATING,), _floating, a, seed)),
     Mode(
         "wrong rate",
         (
-            lambda seed: wrong_rate(14.0, 10, seed),
-            lambda seed: wrong_rate(80.0, 10, seed),
-            lambda seed: wrong_rate(10.0, 80, seed),
+            lambda seed: wrong_rate(*RATES[0], seed),
+            lambda seed: wrong_rate(*RATES[1], seed),
+            lambda seed: wrong_rate(*RATES[2], seed),
         ),
+        " / ".join(f"{told:g} for {true}" for told, true in RATES) + " SPS",
     ),
     _chip("extra pulse", PULSES, ChipFault.EXTRA_PULSE, (0.01, 0.03, 0.08)),
     _chip("missed pulse", PULSES, ChipFault.MISSED_PULSE, (0.01, 0.03, 0.08)),
     _chip("reset in mid-read", CUT, ChipFault.RESET_MID_READ, (0.01, 0.02, 0.05)),
     _chip("clock held high", (*CUT, Fault.LONG_PULSES), ChipFault.LONG_PULSE, (0.01, 0.02, 0.05)),
-    Mode(
+    _mode(
         "late reads",
-        _three(lambda a, seed: flagged((Fault.LATE_READS,), int(SampleFlag.LATE_READ), a, seed), (0.03, 0.06, 0.2)),
+        lambda a, seed: flagged((Fault.LATE_READS,), int(SampleFlag.LATE_READ), a, seed),
+        (0.03, 0.06, 0.2),
+        GONE,
+        100,
     ),
-    Mode("chip restarts", _three(lambda a, seed: restarts(int(a), seed), (2, 4, 8))),
-    Mode("brown-out", _three(lambda a, seed: brown_out(int(a), seed), (1, 2, 4))),
-    Mode(
-        "lost conversions",
-        _three(lambda a, seed: without((Fault.LOST,), _scattered, a, seed), (0.03, 0.06, 0.2)),
+    _mode("chip restarts", lambda a, seed: restarts(int(a), seed), (2, 4, 8), f"in {LISTEN_S:g} s"),
+    _mode("brown-out", lambda a, seed: brown_out(int(a), seed), (1, 2, 4), f"in {LISTEN_S:g} s"),
+    _mode(
+        "lost conversions", lambda a, seed: without((Fault.LOST,), _scattered, a, seed), (0.03, 0.06, 0.2), GONE, 100
     ),
-    _code("noise", (Fault.NOISY,), _noisy, (4.5, 7.0, 14.0), visits=False),
-    _code("mains hum", (Fault.MAINS,), _mains, (1.0, 3.0, 8.0), rate_hz=80, visits=False),
-    _code("impulses", (Fault.IMPULSES,), _impulses, (0.5, 0.8, 1.2), least_cells=2, visits=False),
-    _code("drift", (Fault.DRIFT,), _drift, (3000.0, 8000.0, 20_000.0), visits=False),
-    _code("overload", (Fault.OVERLOAD,), _overload, (3.15, 3.4, 3.7)),
-    Mode("cell dead", _three(lambda a, seed: gain_of_cell((Fault.CELL_DEAD,), a, seed), (0.01, 0.005, 0.0))),
-    Mode("reversed", _three(lambda a, seed: gain_of_cell((Fault.REVERSED,), a, seed, True), (-0.98, -1.0, -1.02))),
-    Mode(
-        "gain of one cell", _three(lambda a, seed: gain_of_cell((Fault.WRONG_GAIN,), a, seed, True), (0.5, 2.0, 0.25))
+    _code("noise", (Fault.NOISY,), _noisy, (4.5, 7.0, 14.0), f"times {DATASHEET} nV", visits=False),
+    _code("mains hum", (Fault.MAINS,), _mains, (1.0, 3.0, 8.0), f"times {DATASHEET} nV rms", rate_hz=80, visits=False),
+    _code(
+        "impulses",
+        (Fault.IMPULSES,),
+        _impulses,
+        (0.5, 0.8, 1.2),
+        f"a second, of 30 to 120 times {DATASHEET} nV",
+        least_cells=2,
+        visits=False,
     ),
-    Mode("corner hangs", _three(lambda a, seed: gain_of_cell((Fault.BINDING,), a, seed), (0.6, 0.45, 0.3))),
-    Mode(
+    _code("drift", (Fault.DRIFT,), _drift, DRIFTS, _uv(DRIFTS) + " a minute", visits=False),
+    _code("overload", (Fault.OVERLOAD,), _overload, (3.15, 3.4, 3.7), "mV/V"),
+    _mode(
+        "cell dead",
+        lambda a, seed: gain_of_cell((Fault.CELL_DEAD,), a, seed),
+        (0.01, 0.005, 0.0),
+        "% of its load still felt",
+        100,
+    ),
+    _mode(
+        "reversed",
+        lambda a, seed: gain_of_cell((Fault.REVERSED,), a, seed, True),
+        (-0.98, -1.0, -1.02),
+        "times what it should be",
+    ),
+    _mode(
+        "gain of one cell",
+        lambda a, seed: gain_of_cell((Fault.WRONG_GAIN,), a, seed, True),
+        (0.5, 2.0, 0.25),
+        "times what it should be",
+    ),
+    _mode(
+        "corner hangs",
+        lambda a, seed: gain_of_cell((Fault.BINDING,), a, seed),
+        (0.6, 0.45, 0.3),
+        "% of its load felt",
+        100,
+    ),
+    _mode(
         "wrong calibration",
-        _three(lambda a, seed: wrong_record(a, Fault.WRONG_CALIBRATION, seed), (1.08, 0.85, 1.25)),
+        lambda a, seed: wrong_record(a, Fault.WRONG_CALIBRATION, seed),
+        (1.08, 0.85, 1.25),
+        "times the weight",
     ),
-    Mode("gain of a board", _three(lambda a, seed: wrong_record(a, Fault.WRONG_GAIN, seed), (2.0, 0.5, 4.0))),
-    Mode("boards swapped", _three(lambda a, seed: swapped_boards(seed), (1.0, 1.0, 1.0))),
-    Mode("something leans on", _three(leaning, (0.5, 1.0, 2.5))),
-    Mode("loose mount", _three(loose_mount, (0.4, 0.2, 0.05))),
-    Mode("creep", _three(creeping, (0.01, 0.02, 0.05))),
-    Mode("warming up", _three(warming_up, (1500.0, 4000.0, 12_000.0))),
-    Mode("temperature", _three(in_a_draught, (1500.0, 4000.0, 12_000.0))),
-    Mode("shared clock", _three(shared_clock, (0.02, 0.05, 0.15))),
-    Mode("stuck bit", _three(stuck_bit, (0.03, 0.1, 0.4))),
-    Mode("not settled", _three(unsettled, (480.0, 980.0, 2000.0))),
+    _mode(
+        "gain of a board", lambda a, seed: wrong_record(a, Fault.WRONG_GAIN, seed), (2.0, 0.5, 4.0), "times the weight"
+    ),
     Mode(
-        "ground not tied",
-        _three(
-            lambda a, seed: all_cells((Fault.FLOATING, Fault.NOISY), _floating, a, seed), (4000.0, 12_000.0, 40_000.0)
+        "boards swapped",
+        (
+            lambda seed: swapped_boards(SWAPS[0], seed),
+            lambda seed: swapped_boards(SWAPS[1], seed),
+            lambda seed: swapped_boards(SWAPS[2], seed),
         ),
+        " / ".join(f"{100 * low:g} to {100 * high:g}" for low, high in SWAPS) + " % of their stock apart",
     ),
-    Mode("zero out of class", _three(bent, (0.75, 0.9, 1.1))),
-    Mode("vibration", _three(lambda a, seed: shaken(a, seed), (8.0, 15.0, 30.0))),
+    _mode("something leans on", leaning, (0.5, 1.0, 2.5), "times as stiff as a cell"),
+    _mode("loose mount", loose_mount, (0.4, 0.2, 0.05), "times as stiff as the other mounts"),
+    _mode("creep", creeping, (0.01, 0.02, 0.05), "% of each load change", 100),
+    _mode("warming up", warming_up, SLOW, _uv(SLOW) + " in the first minute"),
+    _mode("temperature", in_a_draught, SLOW, _uv(SLOW) + " a minute"),
+    _mode("shared clock", shared_clock, (0.02, 0.05, 0.15), "% slower than the one that is waited for", 100),
+    _mode("stuck bit", stuck_bit, (0.03, 0.1, 0.4), "% of the resting codes in the band", 100),
+    _mode("not settled", unsettled, (480.0, 980.0, 2000.0), _uv((480.0, 980.0, 2000.0)) + " off"),
+    _floats("ground not tied", lambda a, seed: all_cells((Fault.FLOATING,), _floating, a, seed)),
+    _mode("zero out of class", bent, (0.75, 0.9, 1.1), "% of the rated output", 100),
+    _mode("vibration", shaken, (8.0, 15.0, 30.0), "g rms"),
 )

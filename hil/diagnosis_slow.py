@@ -38,7 +38,11 @@ class HeavyLoad:
 
 
 def creeping(share: float, seed: int) -> Case:
-    """One cell goes on by a share of each load change, with a time constant of 8 to 30 s."""
+    """One cell goes on by a share of each load change, with a time constant of 8 to 30 s.
+
+    Sound cells settle to 0.1 % of a load (facts/field.md 4.1.9). 0.5 % of what a crate puts on one of four cells is
+    5 g: a third is over before hand and crate are at rest and another isn't yet when it goes: half are seen.
+    """
     chosen = 0
 
     def alter(board: BoardPhysics, rng: np.random.Generator) -> BoardPhysics:

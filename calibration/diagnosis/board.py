@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from calibration.diagnosis.cell import CellLook
+from calibration.diagnosis.cell import ROAMS_OVER_NOISE, ROAMS_UNEVEN, CellLook
 from calibration.diagnosis.changes import Change
 from calibration.diagnosis.faults import Fault
+from calibration.diagnosis.noise import CellNoise
 from calibration.diagnosis.samples import BoardSamples
 from calibration.diagnosis.sharing import LEAST_CHANGES, explain
 from calibration.diagnosis.verdicts import Finding, PartKind, PartVerdict, Verdict, finding, part
@@ -21,7 +22,6 @@ facts/field.md 4)."""
 TOGETHER_SHARE = 0.1  # what moves a board moves more than one of its cells
 UNEVEN_FLOOR = 1.3  # a chip's noise alone may be so much more than its spectrum's level says
 SLOWEST_SHAKE_HZ = 3.0  # footsteps and racks: 5 to 20 Hz (facts/field.md 4.1.2)
-WANDERS = 2.0  # half-second means, over what noise makes of them: a shake averages out, an untied ground doesn't
 STEADY = 1.6  # the middle of the windows over the calm ones; hands on a board come and go
 IMPOSSIBLE_SHARE, IMPOSSIBLE_G = 0.35, 300.0
 """A stiff plate that is loaded at one corner lifts the other with a quarter of the weight; more isn't statics."""
@@ -74,7 +74,7 @@ def shaking_g(looks: Sequence[CellLook]) -> float | None:
             return None
         moved = max(0.0, look.noise.counts**2 - (UNEVEN_FLOOR * look.noise.floor_counts) ** 2)
         shares.append(math.sqrt(moved) / abs(look.samples.counts_per_gram))
-    if sum(look.noise.wander_over_noise > WANDERS for look in looks if look.noise is not None) > 0.5 * len(looks):
+    if sum(_roams(look.noise) for look in looks if look.noise is not None) > 0.5 * len(looks):
         return 0.0
     total = sum(shares)
     together = sum(share > TOGETHER_SHARE * total for share in shares) > 1
@@ -84,6 +84,12 @@ def shaking_g(looks: Sequence[CellLook]) -> float | None:
         ringing = [line.rms_counts for line in spectrum.lines if line.hz > SLOWEST_SHAKE_HZ]
         alone = max(ringing, default=0.0) > 0.5 * looks[0].noise.counts
     return total if together or alone else 0.0
+
+
+def _roams(noise: CellNoise) -> bool:
+    """Whether half-second means go farther than all that is in the samples would take them: a shake averages out."""
+    over = noise.roaming.over_noise * noise.floor_counts / max(noise.counts, 1e-9)
+    return over > ROAMS_OVER_NOISE and noise.roaming.uneven < ROAMS_UNEVEN
 
 
 def weight_of(looks: Sequence[CellLook]) -> float | None:

@@ -20,12 +20,18 @@ from drivers.hx711.codes import OTHER, RAW
 from drivers.samples import SampleFlag
 
 FAIL_NOISE = 10.0  # times the datasheet: section 5 row 9, a floating bridge makes 10 to 100 times
-WANDER_COUNTS, NOISY_WANDER_COUNTS = 1000.0, 300.0
-"""From one half second to the next. The zero of a sound cell moves by 4 in a second (facts/field.md 4.1.8: 253 in the
-worst minute), a floating one by thousands (section 5 row 9)."""
+WANDER_COUNTS = 1000.0
+FLOATING_NOISE, FLOATING_COUNTS = 0.5 * FAIL_NOISE, 300.0
+"""Times the datasheet, and from one half second to the next. The zero of a sound cell moves by 4 in a second
+(facts/field.md 4.1.8: 253 in the worst minute), a floating one by thousands, and it is noisy, too (section 5 row 9)."""
 SECONDS_OF_MEAN = 0.5
 BUSY_TIMES = 5.0  # on a board that people are at, so much more is needed to be called noise
-ALIKE = 1.8  # the middle over the calmest, where all windows are of one kind; movements now and then make it more
+AMBIENT_TIMES = 10.0  # a rack that trembles by half a gram is so much on a cell of 800 counts a gram
+ROAMS_UNEVEN, ROAMS_ALIKE, ROAMS_OVER_NOISE = 2.5, 0.2, 1.6
+"""A floating input roams alike all the time: nine stretches of ten are within 1.6 times the usual one by chance, and
+the calmest has a third of it. And
+farther than its own noise takes the means."""
+AMBIENT_ROAM_G = 2.5  # what shakes a rack folds down to a slow swing at 10 SPS: 1.2 to 2.4 g rms (facts/field.md 4)
 DRIFT_COUNTS_PER_MIN = 1000.0
 """Worst minutes of sound cells: 253 and 410 counts (facts/field.md 4.1.8)."""
 DRIFT_SIGMAS, DRIFT_STRAIGHT = 6.0, 0.65
@@ -69,7 +75,7 @@ def cell_verdict(
     shaken: bool,
     shared_line: bool,
     ambient: bool = False,
-    alone: bool = False,
+    lone_harmonic: bool = False,
 ) -> PartVerdict:
     """``shaken``: the whole board moves at this moment, so that a level's slope says nothing of the cell.
 
@@ -84,7 +90,7 @@ def cell_verdict(
     if not blind:
         found += misread_findings(samples, seen.clock)
     if not blind and seen.noise is not None:
-        analog = list(_analog(seen, seen.noise, nominal_hz, supply_v, shaken, shared_line, ambient, alone))
+        analog = list(_analog(seen, seen.noise, nominal_hz, supply_v, shaken, shared_line, ambient, lone_harmonic))
         found += analog
         if not any(each.fault in (Fault.DEAD_INPUT, Fault.FLOATING) for each in analog):
             garbled = any(each.fault in _GARBLING and each.verdict > Verdict.PASS for each in found)
@@ -129,7 +135,7 @@ def _analog(
     shaken: bool,
     shared_line: bool,
     ambient: bool,
-    alone: bool,
+    lone_harmonic: bool,
 ) -> Iterator[Finding]:
     samples, gain = seen.samples, seen.samples.cell.gain
     if samples.cell.kind == OTHER:
@@ -154,18 +160,21 @@ def _analog(
     text = f"{noise.floor_counts:.0f} counts rms, {most_nv:.0f} nV"
     text += f" at {supply_v:g} V" if supply_v else f" at 5 V ({least_nv:.0f} nV at 2.7 V)"
     text += f"; the datasheet allows {allowed_nv:.0f} nV at {rate_hz:.1f} SPS"
-    noisy = over > 2.0 * physics.SOUND_BOARDS
-    of_noise = 2.6 * noise.floor_counts * math.sqrt(2.0 / max(0.5 * rate_hz, 8.0))
-    least = max(NOISY_WANDER_COUNTS if noisy else WANDER_COUNTS, of_noise)
-    wanders = noise.wander_counts > least and noise.wander_spread < (1.5 * ALIKE if noisy else ALIKE)
+    roaming = noise.roaming
+    wanders = over > FLOATING_NOISE and roaming.calmest > FLOATING_COUNTS
+    wanders = wanders and roaming.uneven < ROAMS_UNEVEN and roaming.calmest > ROAMS_ALIKE * roaming.usual
+    wanders = wanders and roaming.over_noise > ROAMS_OVER_NOISE
+    if ambient and samples.counts_per_gram:
+        wanders = wanders and roaming.usual > AMBIENT_ROAM_G * abs(samples.counts_per_gram)
     straight = seen.slope is not None and seen.slope.straight_share > 0.9
-    limit = physics.SOUND_BOARDS * (BUSY_TIMES if noise.busy or ambient else 1.0)
+    limit = physics.SOUND_BOARDS * (AMBIENT_TIMES if ambient else BUSY_TIMES if noise.busy else 1.0)
     if noise.restless:
         return  # what looks like noise is what people do
     if wanders and not straight and not shaken:
-        wander_nv = noise.wander_counts * physics.nv_per_count(highest_v, gain)
+        wander_nv = roaming.usual * physics.nv_per_count(highest_v, gain)
         evidence = (
-            f"wanders by {noise.wander_counts:.0f} counts ({wander_nv / 1000:.1f} uV) from one half second to the next"
+            f"wanders by {roaming.usual:.0f} counts ({wander_nv / 1000:.1f} uV) from one half second to the next, and "
+            f"by {roaming.calmest:.0f} in its calmest seconds"
         )
         yield finding(
             Fault.FLOATING, Verdict.FAIL, f"{evidence}; noise {text}", noise_nv=most_nv, datasheet_nv=allowed_nv
@@ -175,14 +184,14 @@ def _analog(
         yield finding(Fault.NOISY, Verdict.FAIL, text, remedy, noise_nv=most_nv, datasheet_nv=allowed_nv)
     elif over > limit:
         yield finding(Fault.NOISY, Verdict.WARN, text, noise_nv=most_nv, datasheet_nv=allowed_nv)
-    yield from _mains(seen, allowed_nv, highest_v, supply_v, shaken or shared_line, alone)
+    yield from _mains(seen, allowed_nv, highest_v, supply_v, shaken or shared_line, lone_harmonic)
     yield from _drift(seen, noise, rate_hz, shaken)
 
 
 def _mains(
-    seen: CellLook, allowed_nv: float, highest_v: float, supply_v: float | None, shaken: bool, alone: bool
+    seen: CellLook, allowed_nv: float, highest_v: float, supply_v: float | None, shaken: bool, lone_harmonic: bool
 ) -> Iterator[Finding]:
-    """``alone``: no other cell could tell a harmonic from a machine that shakes at where it folds to."""
+    """``lone_harmonic``: nothing else tells a harmonic from a machine that shakes at where it folds to."""
     line = seen.spectrum.mains if seen.spectrum is not None else None
     if line is None or shaken:
         return
@@ -194,7 +203,7 @@ def _mains(
         f"{line.true_hz:.0f} Hz sampled at {seen.clock.rate_hz:.2f} SPS shows there"
     )
     bad = Verdict.PASS
-    if least > LINE_SHARE and not (alone and line.true_hz not in physics.GRID_HZ):
+    if least > LINE_SHARE and not lone_harmonic:
         bad = Verdict.FAIL if least > FAIL_NOISE else Verdict.WARN
     yield finding(Fault.MAINS, bad, evidence, line_nv=line_nv, line_hz=line.hz, mains_hz=line.true_hz)
 

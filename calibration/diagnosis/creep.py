@@ -21,7 +21,11 @@ CREEP_SHARE = 0.002  # of a load change, from some seconds after it on: twice wh
 # (2.3 kg on hobby cells: 0 to 3 g in the minute after, some of it the rig's; facts/field.md 4.1.9)
 FAIL_SHARE = 0.02
 CREEP_UNSEEN = "creep: needs load changes with 10 s of rest after each; put something heavy down, wait, take it away"
-_MEAN_S, _STEP_S, _HANDS_S = 0.5, 4.0, 2.0  # of the means; what a load change takes at most; a hand lingers
+_MEAN_S, _STEP_S, _HANDS_S = (
+    0.5,
+    4.0,
+    2.0,
+)  # of the means; what a load change takes at most; a hand lingers, and is there before
 _LEAST_STEP_G, _LEAST_STEP_COUNTS, _LEAST_STEP_SIGMAS = 200.0, 20_000.0, 60.0
 _FLOOR_G, _SIGMAS, _LEFT_SHARE = 0.5, 6.0, 0.25
 _LATER_S = (0.0, 3.0, 6.0)
@@ -56,7 +60,7 @@ def rests(cell: CellSamples, noise: CellNoise, rate_hz: float) -> list[tuple[flo
     found = []
     for k, step in enumerate(steps):
         begin_s = at[step + lag] + _HANDS_S
-        end_s = at[steps[k + 1]] - 1.0 if k + 1 < len(steps) else float(at[-1])
+        end_s = at[steps[k + 1]] - _HANDS_S if k + 1 < len(steps) else float(at[-1])
         end_s = min(end_s, begin_s + _LONGEST_REST_S)
         if end_s - begin_s >= LEAST_REST_S:
             inside = (at >= begin_s) & (at <= end_s)

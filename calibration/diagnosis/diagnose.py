@@ -13,16 +13,16 @@ from calibration.diagnosis.board import SHAKEN_G, board_verdict, shaking_g, swap
 from calibration.diagnosis.cell import CellLook, cell_verdict, look
 from calibration.diagnosis.changes import Change, changes_of
 from calibration.diagnosis.creep import CREEP_UNSEEN, creep_finding, rests
-from calibration.diagnosis.drifting import drift_of_all
+from calibration.diagnosis.drifting import by_temperature, drift_of_all
 from calibration.diagnosis.faults import Fault
 from calibration.diagnosis.impulses import lone_impulses
-from calibration.diagnosis.physics import alias_hz
+from calibration.diagnosis.physics import GRID_HZ, alias_hz
 from calibration.diagnosis.samples import BoardSamples, cells_of
 from calibration.diagnosis.shared_clock import shared_clock
 from calibration.diagnosis.spectrum import stands_out
 from calibration.diagnosis.verdicts import PartVerdict, Verdict, part
 
-ALONE_G, AMBIENT_G, AMBIENT_TIMES = 0.5, 2.5, 2.5  # of an only cell, and of others, rms; over the next one's
+ALONE_G, AMBIENT_G, AMBIENT_TIMES = 0.5, 4.5, 2.5  # of an only cell, and of others, rms; over the next one's
 IN_STEP_FROM_HZ, IN_STEP = 40.0, 0.15
 SAME_HZ = 0.4  # two or three bins of the spectra
 _ITS_OWN = frozenset(Fault) - {
@@ -88,7 +88,7 @@ def _one(board: BoardSamples, now: datetime | None) -> tuple[list[PartVerdict], 
             shaken,
             _shared_line(k, looks),
             _ambient(k, looks),
-            len(looks) == 1,
+            _lone_harmonic(k, looks),
         )
         for k, seen in enumerate(looks)
     ]
@@ -97,7 +97,8 @@ def _one(board: BoardSamples, now: datetime | None) -> tuple[list[PartVerdict], 
     levels = [math.inf if sd is None or bad else sd for sd, bad in zip(noise, faulty, strict=True)]
     changes = changes_of(cells, levels, min(rates)) if rates else []
     verdicts = [_with_creep(each, looks[k]) for k, each in enumerate(verdicts)]
-    common = [*shared_clock(looks), *drift_of_all(looks, [cell.name for cell in board.cells])]
+    verdicts = [_with_temperature(each, board, looks[k]) for k, each in enumerate(verdicts)]
+    common = [*shared_clock(looks), *drift_of_all(looks, [cell.name for cell in board.cells], board.record)]
     whole = board_verdict(board, looks, changes, faulty, _age_years(board, now), common)
     for fault in whole.faults:
         for explained in _EXPLAINS.get(fault.fault, ()):
@@ -113,6 +114,18 @@ def _with_creep(verdict: PartVerdict, seen: CellLook) -> PartVerdict:
     unseen = [] if rests(seen.samples, seen.noise, seen.clock.rate_hz) else [CREEP_UNSEEN]
     told = part(verdict.kind, verdict.name, [*verdict.findings, *found], [*verdict.unseen, *unseen], verdict.figures)
     return _explained(told, Fault.DRIFT) if found else told
+
+
+def _with_temperature(verdict: PartVerdict, board: BoardSamples, seen: CellLook) -> PartVerdict:
+    """The cell's verdict, its drift with what the board's temperature run says of it."""
+    name = seen.samples.cell.name
+    findings = [
+        by_temperature(each, board.record, name, each.numbers["drift_counts_per_min"])
+        if each.fault is Fault.DRIFT
+        else each
+        for each in verdict.findings
+    ]
+    return part(verdict.kind, verdict.name, findings, verdict.unseen, verdict.figures)
 
 
 def _explained(verdict: PartVerdict, fault: Fault) -> PartVerdict:
@@ -173,6 +186,21 @@ def _shared_line(index: int, looks: Sequence[CellLook]) -> bool:
         if apart and stands_out(other.spectrum, own.mains.hz, SAME_HZ):
             return True
     return False
+
+
+def _lone_harmonic(index: int, looks: Sequence[CellLook]) -> bool:
+    """Whether a harmonic of the mains shows without what comes with it: its fundamental in the same cell, or itself in
+    another one, where that chip folds it to. Alone it may as well be a machine that shakes at just there.
+    """
+    own = looks[index].spectrum
+    if own is None or own.mains is None or own.mains.true_hz in GRID_HZ:
+        return False
+    true_hz = own.mains.true_hz
+    grid_hz = next(grid for grid in GRID_HZ if true_hz % grid == 0.0)
+    if stands_out(own, alias_hz(grid_hz, looks[index].clock.rate_hz), SAME_HZ):
+        return False
+    others = [look.spectrum for k, look in enumerate(looks) if k != index and look.spectrum is not None]
+    return not any(other.mains is not None and other.mains.true_hz == true_hz for other in others)
 
 
 def _age_years(board: BoardSamples, now: datetime | None) -> float | None:

@@ -8,6 +8,7 @@ to see a curve of minutes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -16,7 +17,9 @@ from calibration.diagnosis.cell import CellLook
 from calibration.diagnosis.faults import Fault
 from calibration.diagnosis.samples import CellSamples, Floats
 from calibration.diagnosis.slopes import TOLD_FROM_S
+from calibration.diagnosis.thermal import thermal_drift
 from calibration.diagnosis.verdicts import Finding, Verdict, finding
+from calibration.record import BoardCalibration
 
 MOST_COUNTS_PER_MIN, ALSO_COUNTS_PER_MIN = 500.0, 120.0
 """Of the fastest, and of the others: sound cells have 253 to 410 in their worst minute (facts/field.md 4.1.8), but not
@@ -28,8 +31,22 @@ LEAST_MEANS, STEP_SIGMAS, LEAST_ALIKE = 20, 6.0, 0.4
 TAUS_S = tuple(float(tau) for tau in np.exp(np.linspace(np.log(60.0), np.log(1000.0), 12)))
 
 
-def drift_of_all(looks: Sequence[CellLook], names: Sequence[str]) -> Iterator[Finding]:
-    """The drift that a board's cells have in common; none where only one drifts, or it is too short to tell."""
+def by_temperature(found: Finding, record: BoardCalibration | None, cell: str, counts_per_min: float) -> Finding:
+    """A drift with what the temperature run in the board's record says of it; as it is where there was none."""
+    why = thermal_drift(record, cell, 60.0 * counts_per_min)
+    if why is None:
+        return found
+    numbers = {**found.numbers, "celsius_per_h": why.celsius_per_h}
+    return dataclasses.replace(found, evidence=f"{found.evidence}; {why.sentence}", numbers=numbers)
+
+
+def drift_of_all(
+    looks: Sequence[CellLook], names: Sequence[str], record: BoardCalibration | None = None
+) -> Iterator[Finding]:
+    """The drift that a board's cells have in common; none where only one drifts, or it is too short to tell.
+
+    ``record``: its temperature run, if there was one, tells what temperature would have to do.
+    """
     if not looks or min(_seconds(look) for look in looks) < TOLD_FROM_S:
         return
     levels = [_level(look.samples) for look in looks]
@@ -44,7 +61,9 @@ def drift_of_all(looks: Sequence[CellLook], names: Sequence[str]) -> Iterator[Fi
         yield finding(Fault.WARM_UP, Verdict.WARN, evidence, time_constant_s=tau_s)
     elif len(looks) > 1:
         evidence = f"all cells drift, each at its own rate, and it doesn't die away; counts a minute: {listed}"
-        yield finding(Fault.TEMPERATURE, Verdict.WARN, evidence, most_counts_per_min=max(map(abs, rates)))
+        most = max(rates, key=abs)
+        told = finding(Fault.TEMPERATURE, Verdict.WARN, evidence, most_counts_per_min=abs(most))
+        yield by_temperature(told, record, names[rates.index(most)], most)
 
 
 def _level(cell: CellSamples) -> tuple[Floats, Floats]:

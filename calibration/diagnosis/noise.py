@@ -23,9 +23,28 @@ _BUSY, _RESTLESS = 1.8, 2.2
 of eight samples differ by 1.5 at most; what people do comes and goes."""
 _BUSY_WANDER, _BUSY_OVER = 6.0, 3.0  # the same of changes between windows, and these against what noise alone makes
 _WANDER_QUANTILE, _WANDER_SIGMAS = 0.2, 0.253
+_STRETCH_S = 4.0
 _CALM_SEGMENTS = 0.3  # of the segments: the calmest
 _FLOOR_SAMPLES = 64
 _FLOOR_BAND = (0.06, 0.30)  # of the rate; below it drifts and steps begin, above it the decimator's own filter
+
+
+@dataclass(frozen=True, slots=True)
+class Roaming:
+    """How far means of half a second go from one to the next, rms over stretches of 4 s; in the unit of one mean's sd.
+
+    An input that floats does so all the time and alike, whatever lies on the cell. Hands, a press, an engine on its
+    stand come and go: there is a stretch without them, or one with far more than usual.
+
+    Attributes:
+        calmest, usual: of the stretches, in counts. uneven: the ninth of ten over the usual one.
+        over_noise: the usual one against what the cell's noise alone makes.
+    """
+
+    calmest: float
+    usual: float
+    uneven: float
+    over_noise: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,7 @@ class CellNoise:
     spread: the middle window over the calm ones: 1 where all are alike, as what is wrong with a cell makes them.
     wander_spread: the same of the changes from window to window.
     wander_over_noise: the wander against what the noise alone does to means of so many samples.
+    roaming: the wander by stretches of some seconds.
     calm: bool[n], of the usable samples: those in calm windows.
     """
 
@@ -48,6 +68,7 @@ class CellNoise:
     spread: float
     wander_spread: float
     wander_over_noise: float
+    roaming: Roaming
     calm: Bools
 
     @property
@@ -74,15 +95,18 @@ def cell_noise(cell: CellSamples, rate_hz: float) -> CellNoise | None:
     calm_rms = _calm_level(rms, in_window - 2)
     calm = np.zeros(counts.size, np.bool_)
     calm[: number * in_window] = np.repeat(rms <= 2.5 * max(calm_rms, 0.3), in_window)
-    wander, wander_spread = _wander(windows.mean(axis=1))
+    means = windows.mean(axis=1)
+    wander, wander_spread = _wander(means)
+    floor = min(calm_rms, _floor(counts, calm_rms))
     return CellNoise(
         calm_rms,
-        min(calm_rms, _floor(counts, calm_rms)),
+        floor,
         wander,
         wander * _WANDER_SIGMAS * math.sqrt(2.0) * rate_hz / in_window,
         float(np.median(rms)) / max(calm_rms, 1e-9),
         wander_spread,
         wander / max(calm_rms * math.sqrt(2.0 / in_window), 1e-9),
+        _roaming(means, max(3, round(_STRETCH_S * rate_hz / in_window)), floor * math.sqrt(2.0 / in_window)),
         calm,
     )
 
@@ -132,3 +156,13 @@ def _wander(means: Floats) -> tuple[float, float]:
     changes = np.abs(np.diff(means))
     calm = float(np.quantile(changes, _WANDER_QUANTILE)) / _WANDER_SIGMAS
     return calm / math.sqrt(2.0), float(np.median(changes)) / 0.6745 / max(calm, 1e-9)
+
+
+def _roaming(means: Floats, stretch: int, of_noise: float) -> Roaming:
+    """``of_noise``: sd of one mean by the cell's noise."""
+    if means.size < 10:
+        return Roaming(0.0, 0.0, 1.0, 0.0)
+    pieces = np.lib.stride_tricks.sliding_window_view(np.diff(means) ** 2, min(stretch, means.size - 1))
+    rms = np.sqrt(pieces.mean(axis=1) / 2.0)
+    usual = max(float(np.median(rms)), 1e-9)
+    return Roaming(float(rms.min()), usual, float(np.quantile(rms, 0.9)) / usual, usual / max(of_noise, 1e-9))

@@ -155,7 +155,8 @@ def _unflagged_slips(cell: CellSamples) -> int:
     codes = cell.counts[cell.usable]
     if codes.size < 12 or not cell.kind_is_raw:
         return 0
-    before = np.median(np.lib.stride_tricks.sliding_window_view(codes, 5)[:-6], axis=1)
+    earlier = np.lib.stride_tricks.sliding_window_view(codes, 5)[:-6]
+    before = np.median(earlier, axis=1)
     off = np.lib.stride_tricks.sliding_window_view(codes[5:], 6) - before[:, None]
     noise = max(float(np.median(np.abs(np.diff(codes)))), 4.0)
     twice = (np.abs(off[:, 0] - before) < 6.0 * noise) & (np.abs(before) > 100.0 * noise)
@@ -166,6 +167,11 @@ def _unflagged_slips(cell: CellSamples) -> int:
     two &= np.abs(off[:, 3] - off[:, 1]) < 0.03 * np.abs(off[:, 1])
     two &= np.abs(12.0 * off[:, 4] / _nonzero(off[:, 3]) - 1.0) < 0.1
     smeared = (one | two) & (np.abs(off[:, 2]) > 300.0 * noise)
+    moved = np.ptp(earlier, axis=1)  # what rings takes all figures in turn
+    twice, smeared = (
+        twice & (moved < 0.5 * np.abs(off[:, 0])),
+        smeared & (moved < 0.5 * np.abs(off[:, 1:3]).max(axis=1)),
+    )
     hits = np.flatnonzero(twice | smeared)
     return int(np.count_nonzero(np.diff(hits, prepend=-10) > 4))
 

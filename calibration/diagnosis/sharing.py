@@ -27,9 +27,10 @@ FACTORS = tuple(float(f) for f in np.exp(np.linspace(math.log(0.18), math.log(5.
 STIFFNESS = tuple(float(k) for k in np.exp(np.linspace(math.log(0.12), math.log(4.0), 14)))
 """Of what else carries the board, in a cell's own."""
 GIVES = tuple(float(g) for g in np.linspace(0.12, 1.0, 12))
-SURE, SURE_WITHOUT = 8.0, 3.0
+SURE, SURE_OF_ONE, SURE_WITHOUT = 8.0, 10.0, 3.0
 UNKNOWN_SURE, UNKNOWN_CHANGES = 12.0, 6  # on a plate of which isn't known how its cells share
-"""Log of how much likelier the changes must be than with a sound board: in all, and without any one place's."""
+"""Log of how much likelier the changes must be than with a sound board: in all; where it is one of some dozens of
+cells, places and factors that may be chosen from; and without any one place's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def explain(
     dead = _dead(plate, forces, sd)
     if dead is not None and len(cells) < 4:  # nothing but the weights tells that it had to carry
         table, anyhow = _table(plate, [plate.shares(forces, sd, np.ones((1, len(cells))))], np.abs(forces).sum(axis=1))
-        dead = dead if np.mean(table[0] > anyhow + math.log(2.0)) < 0.5 else None
+        strange = bool(np.mean(table[0] > anyhow + math.log(2.0)) < 0.5)
+        dead = dead if strange or _on_a_line(forces, dead) else None
     if dead is not None:
         return Explanation("dead", dead, 1.0, 0, len(changes), len(changes), math.inf)
     return _likeliest(plate, forces, sd, weight_g)
@@ -115,7 +117,8 @@ def _likeliest(plate: Plate, forces: Floats, sd: Floats, weight_g: float | None)
     best = max(range(len(faults)), key=lambda k: averages[k])
     fault = faults[best]
     guess = fault.cell >= 0 and not plate.all_known
-    if averages[best] < (UNKNOWN_SURE if guess else SURE) or (guess and count < UNKNOWN_CHANGES):
+    sure = max(SURE if fault.kind.startswith("common") else SURE_OF_ONE, UNKNOWN_SURE if guess else 0.0)
+    if averages[best] < sure or (guess and count < UNKNOWN_CHANGES):
         return None
     row = fault.rows.start + int(np.argmax(better[fault.rows].sum(axis=1)))
     slots = np.array([*plate.nearest(parts[0]), *([-2] if weight_g is not None else [])])
@@ -229,6 +232,18 @@ def _loosened(plate: Plate, forces: Floats, sound: Shares, cell: int) -> Shares:
     )  # fmt: skip
 
 
+def _on_a_line(forces: Floats, dead: int) -> bool:
+    """Whether, by the cells, all loads lay exactly on the line between the other two of three, in several places.
+
+    Things on a shelf don't; on two cells it would be one place, where things may well be taken from again and again.
+    """
+    if forces.shape[1] != 3:
+        return False
+    others = np.delete(forces, dead, axis=1)
+    along = np.sort(others[:, 0] / np.where(others.sum(axis=1) == 0.0, 1.0, others.sum(axis=1)))
+    return int(np.count_nonzero(np.diff(along) > 0.08)) >= 2
+
+
 def _dead(plate: Plate, forces: Floats, sd: Floats) -> int | None:
     """A cell that never moves though, by what the others say, it had to.
 
@@ -254,6 +269,7 @@ def _dead(plate: Plate, forces: Floats, sd: Floats) -> int | None:
         o = np.maximum(np.abs(forces[:, opposite]), 0.02 * carried)
         had_to = np.minimum(np.maximum(b + c - o, 0.0), b * c / o)
         had_to = np.where(own < DEAD_SHARE * carried + 3.0 * sd[:, cell], had_to, 0.0)
-        if int(np.count_nonzero(had_to > 4.0 * DEAD_SHARE * carried)) >= 2:
+        doubt = 4.0 * np.sqrt((sd**2).sum(axis=1))  # what a neighbour of nearly nothing says is noise
+        if int(np.count_nonzero(had_to > 8.0 * DEAD_SHARE * carried + doubt)) >= 2:
             return cell
     return None

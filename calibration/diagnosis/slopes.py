@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.diagnosis.samples import CellSamples, Floats
+from calibration.diagnosis.samples import Bools, CellSamples, Floats
 
 LEAST_SECONDS = 8.0
-_KEPT_SHARE, _CALM_SHARE = 0.6, 0.97
+_KEPT_SHARE, _CALM_SHARE, _CALM_ALL = 0.6, 0.85, 0.97
 _TIME_CONSTANTS_S = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
 TOLD_FROM_S = 90.0  # shorter than that, no time constant of minutes can be told from a straight line
 
@@ -53,18 +53,28 @@ def slope_of(cell: CellSamples, noise_counts: float, rate_hz: float) -> Slope | 
     same = float(np.mean(np.sign(rates) == np.sign(middle)))
     calm = off <= 6.0 * max(float(np.quantile(off, 0.3)) / 0.385, doubt)  # 0.385 sigmas: the inner 30 %
     if float(calm.mean()) >= _CALM_SHARE:
-        middle, sd = _straight(at, np.where(calm, changes, middle * spans))
+        straight, spread, left = _straight(at, means, calm)
+        if float(calm.mean()) >= _CALM_ALL or left < 3.0 * doubt * apart_s:  # else hands do more than noise does
+            middle, sd = straight, spread
         same = float(np.mean(np.sign(rates[calm]) == np.sign(middle)))
     return Slope(middle, sd, same, _time_constant(at, means, 2.0 * scatter * apart_s))
 
 
-def _straight(at: Floats, changes: Floats) -> tuple[float, float]:
-    """Slope of the level without its steps, by least squares, and its sd; neighbouring residuals hang together."""
-    level = np.concatenate([[0.0], np.cumsum(changes)])
-    since = at - at.mean()
-    slope = float(since @ level) / float(since @ since)
-    left = level - level.mean() - slope * since
-    return slope, 2.0 * math.sqrt(float((left**2).mean()) / float(since @ since))
+def _straight(at: Floats, means: Floats, calm: Bools) -> tuple[float, float, float]:
+    """Slope that the stretches between movements have in common, each at a level of its own, by least squares.
+
+    ``calm``: of the changes. With its sd, neighbouring residuals hang together; and the rms of these.
+    """
+    stretch = np.concatenate([[0], np.cumsum(~calm)])
+    many = np.bincount(stretch)
+    since = at - (np.bincount(stretch, at) / many)[stretch]
+    level = means - (np.bincount(stretch, means) / many)[stretch]
+    spread = float(since @ since)
+    slope = float(since @ level) / spread
+    left = level - slope * since
+    free = max(at.size - many.size - 1, 1)
+    rms = math.sqrt(float(left @ left) / free)
+    return slope, 2.0 * rms / math.sqrt(spread), rms
 
 
 def _means(time_s: Floats, counts: Floats, apart_s: float, rate_hz: float) -> tuple[Floats, Floats]:

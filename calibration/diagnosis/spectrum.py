@@ -65,15 +65,15 @@ def spectrum_of(cell: CellSamples, rate_hz: float) -> Spectrum | None:
     middle = np.median(density, axis=0) / math.log(2.0)
     always = density.min(axis=0) > ALWAYS_SHARE * np.median(density, axis=0)
     searched, mains = [], None
-    for grid in GRID_HZ:
-        for harmonic in HARMONICS:
+    for harmonic in HARMONICS:  # the first of those that fold to the same place is the likeliest
+        for grid in GRID_HZ:
             true_hz = grid * harmonic
             at = alias_hz(true_hz, rate_hz)
             if not SLOWEST_HZ + GRID_OFF_HZ * harmonic < at < rate_hz / 2 - _NEAREST_HZ:
                 continue
             searched.append(true_hz)
             line = _line_at(hz, middle, always, at, GRID_OFF_HZ * harmonic, true_hz)
-            if line is not None and (mains is None or line.rms_counts > mains.rms_counts):
+            if line is not None and (mains is None or line.rms_counts > 1.05 * mains.rms_counts):
                 mains = line
     return Spectrum(hz, np.sqrt(middle), mains, _others(hz, middle, rate_hz, mains), tuple(searched))
 

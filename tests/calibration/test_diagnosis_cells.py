@@ -177,7 +177,7 @@ def test_where_the_mains_fold_onto_half_the_rate_it_says_so_instead_of_pass() ->
 
 
 def test_a_supply_that_is_known_makes_noise_judged_by_it() -> None:
-    noisy = board(rms=150.0)  # 189 nV at 2.7 V, 349 nV at 5 V; allowed are 3 times 90
+    noisy = board(rms=170.0)  # 214 nV at 2.7 V, 396 nV at 5 V; allowed are 3.5 times 90
     assert not cell_0(noisy).faults
     assert first(dataclasses.replace(noisy, supply_v=5.0)).fault is Fault.NOISY
 
@@ -230,3 +230,31 @@ def test_a_diagnosis_is_the_same_for_the_same_samples_and_readable_by_programs()
     cell = json.loads(texts[0])[1]
     assert {"part", "name", "verdict", "findings", "not_seen", "figures"} == set(cell)
     assert cell["findings"][0]["fault"] == "clipped"
+
+
+def hum(t: np.ndarray, hz: float, rms: float) -> np.ndarray:
+    return rms * np.sqrt(2.0) * np.sin(2 * np.pi * hz * t)
+
+
+def test_a_harmonic_without_its_mains_may_be_a_machine_and_with_it_is_named() -> None:
+    alone = spoilt(board(), lambda t, codes: codes + hum(t, 150.0, 400.0))
+    assert Fault.MAINS not in {each.fault for each in cell_0(alone).faults}
+    both = spoilt(board(), lambda t, codes: codes + hum(t, 150.0, 400.0) + hum(t, 50.0, 150.0))
+    assert Fault.MAINS in {each.fault for each in cell_0(both).faults}
+
+
+def test_a_drift_is_seen_though_somebody_leans_on_the_board_meanwhile() -> None:
+    def drifts(t: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        lean = np.where((t > 8.2) & (t < 9.6), 90_000.0, 0.0)
+        return codes + 58.0 * t + lean
+
+    assert Fault.DRIFT in {each.fault for each in cell_0(spoilt(board(rms=110.0), drifts)).faults}
+
+
+def test_a_board_that_rings_takes_all_figures_in_turn_and_slips_no_gain() -> None:
+    def rings(t: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        since = (t - 5.0).clip(0.0)
+        swing = 60_000.0 * np.exp(-0.6 * since) * np.sin(2 * np.pi * 6.1 * since) * (t > 5.0)
+        return codes - 400_000.0 + 2_400.0 + swing
+
+    assert Fault.GAIN_SLIPS not in {each.fault for each in cell_0(spoilt(board(rms=40.0), rings)).findings}

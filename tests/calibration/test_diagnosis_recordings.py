@@ -63,11 +63,18 @@ def test_a_pi_that_holds_the_clock_too_long_shows_in_restarts_and_cut_codes(numb
     assert found[Fault.CORRUPT].numbers["share"] < 0.03
 
 
-def test_the_rig_with_5000_counts_of_noise_fails() -> None:
+def test_the_rig_with_5000_counts_of_noise_floats() -> None:
+    """It wanders by thousands in every stretch of it, whatever is on it."""
     name = "rocket_stand_37.txt"
     found = cell(name, step(name))
-    assert found.verdict is Verdict.FAIL
-    assert found.findings[0].fault in (Fault.FLOATING, Fault.NOISY)
+    assert (found.verdict, found.findings[0].fault) == (Verdict.FAIL, Fault.FLOATING)
+
+
+@pytest.mark.parametrize("number", [6, 7, 34, 35, 40, 46])
+def test_a_stand_that_fires_or_is_handled_does_not_float(number: int) -> None:
+    """Each has seconds within a gram, and others with far more than it usually has: that comes and goes."""
+    name = f"rocket_stand_{number:02d}.txt"
+    assert Fault.FLOATING not in {each.fault for each in cell(name, step(name)).findings}
 
 
 @pytest.mark.parametrize("number", [21, 50])
@@ -76,17 +83,29 @@ def test_quiet_files_of_the_better_rig_pass(number: int) -> None:
     assert cell(name, step(name)).verdict is Verdict.PASS
 
 
-READERS = {Fault.STUCK, Fault.RESTARTS, Fault.CORRUPT, Fault.LOST, Fault.CLIPPED, Fault.FLOATING, Fault.NOISY}
+READER = {Fault.RESTARTS, Fault.CORRUPT, Fault.LOST}
+"""Of a Pi that bangs bits: reset gaps, codes of 2^n - 1 and 0 (../shared/data/README.md), lost samples (4.1.6)."""
+DEAD = {24, 25, 26, 27, 28, 29}  # at one value throughout, or for most of the time
+FLOATS = {37}  # "once 5,000" counts of noise
+SOUND_COUNTS = 60.0  # three times the datasheet's 50 nV at 5 V; all the files have 19 to 620
 ROCKETS = sorted(path.name for path in DATA.glob("rocket_stand_*.txt"))
 
 
 def test_every_recording_gets_only_names_that_its_facts_imply() -> None:
-    """Reset gaps, cut codes, noise of 27 to 7000 counts, cells at nought; and 10.5 SPS is no wrong strap."""
+    """Faults of the reader in any; noise where the values themselves scatter; and 10.5 SPS is no wrong strap."""
     assert len(ROCKETS) == 52
     for name in ROCKETS:
         try:
-            found = cell(name, step(name))
+            counts_per_gram = step(name)
         except AssertionError:  # at nought throughout, or too few values to tell a count by
-            found = cell(name)
-        assert {each.fault for each in found.faults} <= READERS, name
+            counts_per_gram = 1.0
+        found = cell(name, counts_per_gram)
+        number = int(name[-6:-4])
+        implied = set(READER)
+        implied |= {Fault.STUCK} if number in DEAD else set()
+        implied |= {Fault.FLOATING} if number in FLOATS else set()
+        grams = np.loadtxt(DATA / name, delimiter=";")[:, 1]
+        scatter = float(np.median(np.abs(np.diff(grams)))) / 0.6745 / np.sqrt(2.0 * (1.0 - 0.49)) * counts_per_gram
+        implied |= {Fault.NOISY} if scatter > SOUND_COUNTS else set()
+        assert {each.fault for each in found.faults} <= implied, (name, scatter)
         assert 10.4 < found.figures["rate_sps"] < 10.7, name

@@ -11,7 +11,10 @@ import pytest
 from calibration.diagnosis.diagnose import diagnose_boards
 from calibration.diagnosis.faults import Fault
 from calibration.diagnosis.samples import BoardSamples, Cell
+from calibration.diagnosis.thermal import thermal_drift
 from calibration.diagnosis.verdicts import PartKind, Verdict
+from calibration.long_record import CellTemperature, TemperatureRecord
+from calibration.record import BoardCalibration, CellCalibration
 from drivers.samples import SampleBlock
 
 RATES_HZ = (10.31, 10.87, 11.2)
@@ -130,3 +133,57 @@ def test_conversions_taken_too_early_after_restarts_are_named() -> None:
     found = {each.fault: each for each in parts[1].findings}
     assert found[Fault.NOT_SETTLED].verdict is Verdict.WARN
     assert found[Fault.NOT_SETTLED].numbers["off_counts"] == pytest.approx(900.0, abs=80.0)
+
+
+def temperature_run(counts_per_degree: float, sd: float = 10.0) -> BoardCalibration:
+    """A record of three cells whose zeros go so with temperature."""
+    cells = {f"c{k}": CellCalibration(zero_counts=400_000.0, counts_per_gram=215.0) for k in range(3)}
+    run = TemperatureRecord(
+        when="2026-11-21T22:00:00+00:00", thermometer="tmp36", hours=12.0, from_c=17.0, to_c=24.0,
+        cells={name: CellTemperature(
+            counts_per_degree=counts_per_degree, counts_per_degree_sd=sd, lag_min=20.0, r2=0.97, grade="C3",
+        ) for name in cells},
+    )  # fmt: skip
+    return BoardCalibration(board="b", cells=cells, temperature=run)
+
+
+def test_a_drift_is_told_by_what_temperature_would_have_to_do() -> None:
+    there = board(lambda k, t: 40.0 * t if k == 1 else 0.0 * t, 60.0)
+    seen = dataclasses.replace(there, record=temperature_run(-500.0))
+    found = next(each for part in diagnose_boards([seen])[0] if part.name == "b c1" for each in part.faults)
+    assert found.fault is Fault.DRIFT
+    assert found.numbers["celsius_per_h"] == pytest.approx(-40.0 * 3600.0 / 500.0, rel=0.1)
+    assert "no room warms so fast" in found.evidence
+    plain = next(each for part in diagnose_boards([there])[0] if part.name == "b c1" for each in part.faults)
+    assert "temperature run" not in plain.evidence
+
+
+def test_all_cells_that_a_room_moves_are_told_by_how_many_degrees_an_hour() -> None:
+    there = board(lambda k, t: (14.0, 9.0, -8.0)[k] * t, 240.0)
+    seen = dataclasses.replace(there, record=temperature_run(30_000.0))
+    found = next(each for each in diagnose_boards([seen])[0][0].faults if each.fault is Fault.TEMPERATURE)
+    assert found.numbers["celsius_per_h"] == pytest.approx(14.0 * 3600.0 / 30_000.0, rel=0.1)
+    assert "temperature run of 2026-11-21" in found.evidence
+    assert "no room" not in found.evidence
+
+
+def test_a_temperature_run_says_what_it_knows_and_no_more() -> None:
+    record = temperature_run(-500.0)
+    found = thermal_drift(record, "c0", counts_per_h=-600.0)
+    assert found is not None
+    assert found.likely
+    assert found.sentence.startswith("this drift of -2.8 g/h is what +1.2 °C/h explain: its zero goes by -2.33 g/°C")
+    assert thermal_drift(record, "c7", -600.0) is None
+    assert thermal_drift(temperature_run(4.0), "c0", -600.0) is None  # not known well enough
+    assert thermal_drift(None, "c0", -600.0) is None
+
+
+def test_hands_on_a_board_do_not_make_a_cell_float_and_what_roams_all_the_time_does() -> None:
+    def roaming(k: int, t: np.ndarray, hands: bool) -> np.ndarray:
+        rng = np.random.default_rng(5)
+        noise, walk = 700.0 * rng.standard_normal(t.size), 1500.0 * np.cumsum(rng.standard_normal(t.size)) / 3.0
+        here = ((t > 8.0) & (t < 22.0)) if hands else np.ones(t.size, np.bool_)
+        return np.where(here, noise + walk - walk.mean(), 0.0) if k == 1 else np.zeros(t.size)
+
+    assert Fault.FLOATING in faults(board(lambda k, t: roaming(k, t, False), 30.0))["cell b c1"]
+    assert Fault.FLOATING not in faults(board(lambda k, t: roaming(k, t, True), 30.0))["cell b c1"]
