@@ -28,7 +28,7 @@ from edge.cli.teach import teach
 from firmware_bridge.errors import ShelfedgeError
 
 early_interrupt.over()
-# Matrices here are small: on a busy Pi, threads for them cost a hundred times what they save. Read when numpy is loaded.
+# Read when numpy is loaded. Matrices here are small: threads for them cost a busy Pi a hundred times what they save.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
