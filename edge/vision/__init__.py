@@ -1,0 +1,1 @@
+"""Frames to people: what moved before the background, followed as anonymous tracks with places on the floor."""

@@ -1,0 +1,76 @@
+"""Confirmed, and known again: a track on trial that walks like a person gets an identity, maybe one that was lost."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from edge.vision.appearance import same_clothes
+from edge.vision.assign import NEVER, assign
+from edge.vision.fit import HEIGHT, WIDTH
+from edge.vision.motion import BODY_WIDTH_M, FASTEST_M_S, POSITION
+from edge.vision.table import EMPTY, HIDDEN, LOST, MOST_TRACKS, NEW, SEEN, Table
+
+LEAST_HITS = 3
+LEAST_S = 0.3
+LEAST_WAY = 0.4  # of the box's width: what never leaves its place isn't a person
+LEAST_SAME = 0.75  # Bhattacharyya coefficient of the clothes
+MOST_SIZE = 1.6  # ratio
+
+
+@njit(cache=True)
+def _cost(table: Table, new: int, old: int, now_ns: int) -> float:
+    """How unlikely it is that a new track is the lost or hidden one; NEVER if it can't be."""
+    away_s = (now_ns - table.seen_ns[old]) * 1e-9
+    dx = table.first[new, 0] - table.x[old, POSITION]
+    dy = table.first[new, 1] - table.y[old, POSITION]
+    pixels_per_m = 0.5 * (table.size[new, WIDTH] + table.size[old, WIDTH]) / BODY_WIDTH_M
+    way_m = math.sqrt(dx * dx + dy * dy) / pixels_per_m
+    ratio = table.size[new, HEIGHT] / table.size[old, HEIGHT]
+    if way_m > 0.7 + FASTEST_M_S * 0.6 * away_s or ratio > MOST_SIZE or ratio < 1.0 / MOST_SIZE:
+        return NEVER
+    same = float(same_clothes(table.clothes[new], table.clothes[old]))
+    if same < LEAST_SAME:
+        return NEVER
+    return float(1.0 - same + 0.1 * way_m / (0.7 + FASTEST_M_S * away_s))
+
+
+@njit(cache=True)
+def confirm_tracks(table: Table, now_ns: int) -> None:
+    """Confirm who has walked far enough; who looks like somebody lost or hidden is that one, walking or not."""
+    ready = np.empty(MOST_TRACKS, np.int64)
+    gone = np.empty(MOST_TRACKS, np.int64)
+    walked = np.empty(MOST_TRACKS, np.bool_)
+    count, missing = 0, 0
+    for k in range(MOST_TRACKS):
+        if table.state[k] == NEW and table.hits[k] >= LEAST_HITS and (now_ns - table.born_ns[k]) * 1e-9 >= LEAST_S:
+            dx, dy = table.x[k, POSITION] - table.first[k, 0], table.y[k, POSITION] - table.first[k, 1]
+            walked[count] = math.sqrt(dx * dx + dy * dy) >= LEAST_WAY * table.size[k, WIDTH]
+            ready[count] = k
+            count += 1
+        elif table.state[k] in (HIDDEN, LOST):
+            gone[missing] = k
+            missing += 1
+    if count == 0:
+        return
+    cost = np.full((count, max(missing, 1)), NEVER)
+    for i in range(count):
+        for j in range(missing):
+            cost[i, j] = _cost(table, ready[i], gone[j], now_ns)
+    chosen = np.empty(count, np.int64)
+    assign(cost, chosen)
+    for i in range(count):
+        new = ready[i]
+        if not walked[i] and chosen[i] < 0:
+            continue
+        table.state[new] = SEEN
+        if chosen[i] >= 0:
+            old = gone[chosen[i]]
+            table.identity[new] = table.identity[old]
+            table.born_ns[new] = table.born_ns[old]
+            table.state[old] = EMPTY
+        else:
+            table.identity[new] = table.next_identity[0]
+            table.next_identity[0] += 1
