@@ -50,6 +50,13 @@ def places_to_weigh(fit: BoardFit, most: int, place_sd_mm: float) -> list[PlaceF
     return chosen
 
 
+def why_more(fit: BoardFit, count: int, seconds: float) -> str:
+    """What to tell the person who thought to be done; short, since it is read off a screen."""
+    minutes = max(round(seconds / 60), 1)
+    why = "channels look alike" if fit.wiring_doubtful else "this plate is stiff"
+    return f"{why}: {count} more placement{'s' if count > 1 else ''}, about {minutes} min"
+
+
 def _looked_at(fit: BoardFit) -> tuple[Floats, Floats]:
     """Arms of the channels along the axes that the cells are spread over, in mm: float64[axes, channels]; and the
     counts per gram at each placement: float64[placements, channels]."""

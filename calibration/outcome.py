@@ -85,13 +85,13 @@ class Review:
                 return [_once_more(place.placement)]
         return []
 
-    def extra(self, most: int) -> list[PlanStep]:
+    def extra(self, most: int, for_places: bool = True) -> list[PlanStep]:
         """Up to ``most`` placements more, where it isn't clear yet which channel carries which cell, or how well the
-        board tells places; none while something is wrong anyway."""
+        board tells places (that with ``for_places`` alone); none while something is wrong anyway."""
         if self.is_suspicious or any(finding.refuses for finding in self.findings):
             return []
         doubtful = [self._nearest(cell) for cell in self.fit.wiring_doubtful]
-        chosen = doubtful or places_to_weigh(self.fit, most, self.place_sd_mm)
+        chosen = doubtful or (places_to_weigh(self.fit, most, self.place_sd_mm) if for_places else [])
         return [_once_more(place.placement) for place in chosen[: max(most, 0)]]
 
     def _nearest(self, cell: int) -> PlaceFit:

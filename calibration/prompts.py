@@ -27,6 +27,7 @@ class Prompt:
         number, of: of this placement among all, from 1; 0 before and after them.
         mistake: what went wrong just now, if something did; it is asked for again.
         limit_s: how long this is waited for.
+        remark: what else there is to know; nothing went wrong.
     """
 
     step: Step
@@ -39,6 +40,7 @@ class Prompt:
     of: int = 0
     mistake: str = ""
     limit_s: float = 0.0
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

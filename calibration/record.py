@@ -171,7 +171,8 @@ def calibration_from_json(text: str, where: str) -> dict[str, BoardCalibration]:
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
-            raise CalibrationError(f"{where}: {key}: {first['msg']} (got {first.get('input')!r})") from None
+            expected = first["msg"].removeprefix("Value error, ")
+            raise CalibrationError(f"{where}: {key}: {expected} (got {first.get('input')!r})") from None
         if board.version > FORMAT_VERSION:
             raise CalibrationError(
                 f"{where}: {board.board}: record version {board.version} is newer than this shelfedge knows "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from calibration.elsewhere import Elsewhere
 from calibration.findings import Finding, Reason
 from calibration.levels import Level, Rest, RestBegan, RestEnded, change
+from calibration.more_places import why_more
 from calibration.outcome import Outcome, Review, newest_believed, review
 from calibration.placements import BoardSite, Placement
 from calibration.plan import PlanStep, steps_for
@@ -48,7 +49,7 @@ class RunOptions:
         most_mistakes: at one step, before it is refused.
         most_repeats: suspicious placements that are asked for again.
         most_extra: placements added where wiring or places would stay unsure (a stiff plate); enough_s: and none more
-            once this would be passed, at this person's pace.
+            once this would be passed, at this person's pace. more_for_places: False: none for the sake of places.
         tolerance_share: standard deviation of the reference weight, as a share of it.
         place_sd_mm: how far from its place a person puts it, along each axis.
     """
@@ -58,6 +59,7 @@ class RunOptions:
     most_mistakes: int = 4
     most_repeats: int = 3
     most_extra: int = 20
+    more_for_places: bool = True
     enough_s: float = 540.0
     tolerance_share: float = 0.0003
     place_sd_mm: float = PLACE_SD_MM
@@ -295,25 +297,30 @@ class CalibrationSession:
             options.tolerance_share, options.place_sd_mm,
         )  # fmt: skip
         run.placements = found.placements
-        more = found.again(run.repeated, options.most_repeats) or found.extra(self._affordable())
+        more = found.again(run.repeated, options.most_repeats)
+        more = more or found.extra(self._affordable(), options.more_for_places)
         if not more:
             self._done(Outcome(found.fit, tuple(found.findings)))
             return
-        reason = "let me see that one again" if found.is_suspicious else "so far so good; a few more make places surer"
         run.doubted = found.is_suspicious
-        if found.is_suspicious:
-            run.repeated += [step.place.name for step in more]
-        else:
-            run.extra += len(more)
+        more_s = len(more) * self._each_s()
         self._steps += more
         self._at += 1
-        self._ask(reason)
+        if found.is_suspicious:
+            run.repeated += [step.place.name for step in more]
+            self._ask("let me see that one again")
+        else:
+            run.extra += len(more)
+            self._ask(remark=why_more(found.fit, len(more), more_s))
 
     def _affordable(self) -> int:
         """How many placements may still be added."""
-        taken_s = (self._now_ns - self._first_ns) / 1e9
-        each_s = max(taken_s / (self._at + 1), 1.0)
-        return min(self._options.most_extra - self._run.extra, int((self._options.enough_s - taken_s) / each_s))
+        left_s = self._options.enough_s - (self._now_ns - self._first_ns) / 1e9
+        return min(self._options.most_extra - self._run.extra, int(left_s / self._each_s()))
+
+    def _each_s(self) -> float:
+        """What a placement takes this person."""
+        return max((self._now_ns - self._first_ns) / 1e9 / (self._at + 1), 1.0)
 
     def _mistake(self, reason: Reason, why: str, take_off: bool = False) -> None:
         self._mistakes.append(reason)
@@ -330,15 +337,15 @@ class CalibrationSession:
         else:
             self._ask(why)
 
-    def _ask(self, mistake: str = "") -> None:
+    def _ask(self, mistake: str = "", remark: str = "") -> None:
         step = self._steps[self._at]
         where = f"{step.place.name} ({step.place.x_mm:.0f} mm from the left, {step.place.y_mm:.0f} mm from the front)"
         text = f"Put {step.weight_g:g} g at: {where}."
         if step.leg == "down" or not step.then_empty:
             text = f"Leave or put {step.weight_g:g} g in all at: {where}."
-        self._say(Step.PUT, text, mistake, step)
+        self._say(Step.PUT, text, mistake, step, remark)
 
-    def _say(self, step: Step, text: str, mistake: str = "", plan: PlanStep | None = None) -> None:
+    def _say(self, step: Step, text: str, mistake: str = "", plan: PlanStep | None = None, remark: str = "") -> None:
         self._step = step
         self._begin_ns = self._now_ns
         limit_s = self._options.warm_up_limit_s if step is Step.CLEAR else self._options.step_limit_s
@@ -349,7 +356,7 @@ class CalibrationSession:
             return
         self._said.append(
             Prompt(step, text, plan.place.name, plan.place.x_mm, plan.place.y_mm, plan.weight_g, self._at + 1, of,
-                   mistake, limit_s)
+                   mistake, limit_s, remark)
         )  # fmt: skip
 
     def _refuse(self, findings: list[Finding]) -> None:

@@ -8,22 +8,19 @@ that it can be undone. Who reads the folder's `*.json` never sees the history.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from calibration.durable import make_folder, replace_durably, sweep_parts
+from calibration.folder_lock import PATIENCE_S, hold_folder
 from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
 from calibration.store_errors import StoreError, not_read, not_saved
 
 HISTORY = "history"
-PATIENCE_S = 10.0  # for another process that writes here; it takes milliseconds
-_LOOK_AGAIN_S = 0.02
 _BOARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NUMBERED = re.compile(r"([0-9]{6,9})\.json")
 
@@ -59,10 +56,22 @@ class CalibrationStore:
     def current(self, board: str) -> BoardCalibration | None:
         """The record in use; None where there is none.
 
-        Raises StoreError, CalibrationError for one that can't be read.
+        Raises StoreError, CalibrationError for one that can't be read, with what to do about it.
         """
         data = _read(self.path(board))
-        return None if data is None else _record(data, self.path(board), board)
+        try:
+            return None if data is None else _record(data, self.path(board), board)
+        except CalibrationError as error:
+            raise CalibrationError(f"{error}; {self.way_back(board)}") from None
+
+    def way_back(self, board: str) -> str:
+        """For an installer whose record in use is damaged. Raises StoreError."""
+        if any(_kept(number, _read(path), path, board, False).record for number, path in self._numbered(board)):
+            return (
+                f"former ones are kept: `shelfedge calibrate history {board}` lists them, `shelfedge calibrate restore "
+                f"{board} NUMBER` puts one into use"
+            )
+        return f"none before it is kept: calibrate it anew: shelfedge calibrate {board}"
 
     def history(self, board: str) -> list[KeptRecord]:
         """All records that were in use, oldest first, the one in use last. Raises StoreError."""
@@ -181,30 +190,18 @@ class CalibrationStore:
         """One writer at a time; the lock ends with the process in whatever way."""
         try:
             make_folder(self.folder)
-            handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = hold_folder(self.folder)
+        except TimeoutError:
+            raise StoreError(
+                f"{self.folder}: another program has been writing calibrations here for {PATIENCE_S:.0f} s; end it and "
+                "try again; nothing was changed"
+            ) from None
         except OSError as error:
             raise not_saved(error, path) from None
         try:
-            _lock(handle, self.folder)
             yield
         finally:
             os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise StoreError(
-                    f"{folder}: another program has been writing calibrations here for {PATIENCE_S:.0f} s; end it and "
-                    "try again; nothing was changed"
-                ) from None
-            time.sleep(_LOOK_AGAIN_S)
-        else:
-            return
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -253,7 +253,7 @@ def _told(fit: BoardFit) -> list[Finding]:
         evidence = (
             f"the plate is stiff: places are known to {worst.gains_mm:.1f} mm (standard deviation, {worst.place})"
         )
-        remedy = "place the weight with a ruler, or once more around, and it gets better"
+        remedy = "slots of some cm are told apart all the same; it gets better with the weight put down by a ruler"
         found.append(Finding(Reason.PLACE_UNSURE, "", evidence, remedy))
     found += [Finding(Reason.UNTOLD, "", sentence, "") for sentence in fit.untold]
     return found

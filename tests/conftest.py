@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -11,6 +12,8 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Before any test, and before workers are started."""
     _let_ctrl_c_through()
+    for size in ("COLUMNS", "LINES"):  # of the terminal that the tests run in (readline sets them, also where there is
+        os.environ.pop(size, None)  # none): programs would believe them more than the terminal that a test gives them
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         _compile_kernels(config)
 

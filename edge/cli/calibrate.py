@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+MOST_WHO, MOST_NAME = 80, 200
+"""Characters of what people call themselves and their weights, for the record."""
+
 
 class _BoardFirst(TyperGroup):
     """`calibrate shelf-1` is `calibrate run shelf-1`: what an installer types first is the board."""
@@ -30,7 +33,24 @@ _Node = Annotated[
     Path | None,
     typer.Argument(metavar="[NODE.yaml]", help="The node file; else ./node.yaml, or /etc/shelfedge/node.yaml."),
 ]
-_Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it, for the record; else the user's name.")]
+
+
+def _checked_who(given: str | None) -> str | None:
+    from edge.cli.node_choice import record_text
+
+    return record_text(given, MOST_WHO)
+
+
+def _checked_name(given: str) -> str:
+    from edge.cli.node_choice import record_text
+
+    return record_text(given, MOST_NAME) or ""
+
+
+_Who = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who does it, for the record; else the user's name.", callback=_checked_who),
+]
 
 
 @app.command(short_help="The guided run; `run` may be left out.")
@@ -46,10 +66,19 @@ def run(
         typer.Option(metavar="WEIGHT", help="More loads in the middle, in all, up and down again; may be repeated."),
     ] = None,
     name: Annotated[
-        str, typer.Option("--weight-name", metavar="TEXT", help="Which weight, for the record: '2 kg M1, no. 17'.")
+        str,
+        typer.Option(
+            "--weight-name",
+            metavar="TEXT",
+            help="Which weight, for the record: '2 kg M1, no. 17'.",
+            callback=_checked_name,
+        ),
     ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="Only see whether the calibration still holds, with one placement.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A stiff plate: not the up to 20 placements more that make places surer.")
     ] = False,
     who: _Who = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Save without asking.")] = False,
@@ -57,7 +86,11 @@ def run(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also in a terminal.")] = False,
     simulate: Annotated[
         int | None,
-        typer.Option(min=0, metavar="SEED", help="Practise: a simulated board, and somebody who does what is said."),
+        typer.Option(
+            min=0,
+            metavar="SEED",
+            help="Practise on a simulated board, with somebody who does what is said; nothing is saved.",
+        ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")] = 1.0,
     celsius: Annotated[
@@ -65,17 +98,23 @@ def run(
         typer.Option("--temperature", metavar="CELSIUS", help="For the record: 21.5; else by the board's thermometer."),
     ] = None,
 ) -> None:
-    """Calibrate a board: empty it, then put one known weight where the picture shows and take it off, five times on
-    four cells, more where the board needs it.
+    """Calibrate a board: empty it, then put one known weight where the picture shows and take it off.
 
-    The node must not run meanwhile. Everything is recognised by itself; nothing is pressed. The record is saved if the
-    run is trustworthy, and the former one is kept. Ctrl-C at any time: nothing is changed.
+    How often: once for each cell and in the middle, so five times on four cells, seven on six, nine on eight. A plate
+    that is stiff against its cells, as with six or eight cells, needs up to 20 more before places are well known: it is
+    said when it is so, and the whole run takes at most 9 minutes or so. --quick leaves those out; weights are as well
+    known then, places less.
+
+    The node must not run meanwhile, but for practice (--simulate). Everything is recognised by itself; nothing is
+    pressed. The record is saved if the run is trustworthy, and the former one is kept. Ctrl-C at any time: nothing is
+    changed.
     """
     import sys
 
     from edge.cli.calibrate_run import STOPPED, Asked, asked_weight, calibrate, check_calibration
     from edge.cli.node_choice import node_file, once, quantity, who_i_am
     from edge.cli.procedure_show import stopped_by_ctrl_c
+    from edge.cli.window import only_lines
     from edge.config.quantity import WEIGHT
     from edge.config.setup import load_setup
     from edge.node.board_source import check_board
@@ -87,6 +126,8 @@ def run(
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     if celsius is not None and not -40.0 <= celsius <= 85.0:
         raise typer.BadParameter(f"expected -40 to 85 °C, got {celsius:g}", param_hint="--temperature")
+    if check and extra:
+        raise typer.BadParameter("--check is one placement of one weight: leave --extra out", param_hint="--extra")
     given = once(weight, "--weight")
     if given is None and not terminal:
         raise typer.BadParameter("say how heavy the reference weight is: --weight '2 kg'", param_hint="--weight")
@@ -99,7 +140,7 @@ def run(
     )
     check_weights(board, setup, weights)
     asked = Asked(board, path, setup, weights, name, who or who_i_am(), terminal and not yes, as_json,
-                  plain or not terminal, simulate, speed, celsius)  # fmt: skip
+                  only_lines(plain, as_json), simulate, speed, celsius, quick)  # fmt: skip
     raise typer.Exit(check_calibration(asked) if check else calibrate(asked))
 
 
@@ -112,7 +153,10 @@ _Sensor = Annotated[
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save without asking.")]
 _Json = Annotated[bool, typer.Option("--json", help="The result as JSON; what is told meanwhile goes to stderr.")]
 _Simulate = Annotated[
-    int | None, typer.Option(min=0, metavar="SEED", help="Practise: a simulated board in a room, and somebody there.")
+    int | None,
+    typer.Option(
+        min=0, metavar="SEED", help="Practise on a simulated board in a room, with somebody there; nothing is saved."
+    ),
 ]
 _Speed = Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")]
 
@@ -145,6 +189,7 @@ def creep(
     from edge.cli.calibrate_creep import CreepAsked
     from edge.cli.calibrate_creep import creep as run_creep
     from edge.cli.node_choice import node_file, quantity, who_i_am
+    from edge.cli.window import only_lines
     from edge.config.quantity import WEIGHT
     from edge.config.setup import load_setup
     from edge.node.board_source import check_board
@@ -157,7 +202,7 @@ def creep(
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     weight_g = quantity(WEIGHT, weight, "--weight")
     asked = CreepAsked(board, path, setup, sensor, who or who_i_am(), as_json, simulate, speed, weight_g, minutes,
-                       recovery, terminal and not yes, plain or not terminal)  # fmt: skip
+                       recovery, terminal and not yes, only_lines(plain, as_json))  # fmt: skip
     raise typer.Exit(run_creep(asked))
 
 
@@ -230,15 +275,17 @@ def restore(
 ) -> None:
     """Put a former record into use again, as a new one: restoring the one before undoes it. The node reads it when it
     is started."""
+    from edge.cli.next_step import start_command
     from edge.cli.node_choice import who_i_am
     from edge.cli.procedure_show import uninterrupted
     from edge.node.calibrate_records import restored_note, store_for
 
-    store = store_for(board, _path(config))
+    path = _path(config)
+    store = store_for(board, path)
     with uninterrupted():
         new = store.restore(board, number, restored_note(who or who_i_am()))
         typer.echo(f"{board}: record {number} is in use again, as number {new} ({store.path(board)})")
-        typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
+        typer.echo(f"start the node anew for it: {start_command(path, again=True)}")
 
 
 @app.command(short_help="Print a record, or write it to a file.")
@@ -274,14 +321,19 @@ def import_(
 ) -> None:
     """Put a record out of a file into use: of a run that couldn't be saved, or of a node whose disk was replaced. The
     former one is kept."""
+    from edge.cli.next_step import start_command
     from edge.cli.node_choice import who_i_am
     from edge.cli.procedure_show import uninterrupted
     from edge.node.calibrate_records import import_record, restored_note
 
+    path = _path(config)
     with uninterrupted():
-        store, number = import_record(board, _path(config), file, restored_note(who or who_i_am()))
+        store, number = import_record(board, path, file, restored_note(who or who_i_am()))
+        if number is None:
+            typer.echo(f"{board}: the record in {file} is in use already; nothing was changed")
+            return
         typer.echo(f"{board}: {file} is in use, as number {number} ({store.path(board)})")
-        typer.echo("start the node anew for it: sudo systemctl restart shelfedge")
+        typer.echo(f"start the node anew for it: {start_command(path, again=True)}")
 
 
 def _path(config: Path | None) -> Path:

@@ -16,10 +16,11 @@ from calibration.store import CalibrationStore
 from calibration.store_errors import StoreError
 from edge.cli.calibrate_result import accepted_screen, check_screen, console_for, refused_screen
 from edge.cli.calibrate_screen import ProcedureScreen
+from edge.cli.next_step import start_command
 from edge.cli.procedure_show import goes_on, show, stopped_by_ctrl_c, uninterrupted
 from edge.config.quantity import WEIGHT
 from edge.config.setup import Setup
-from edge.node.board_source import BoardSource, HardwareSource, MachineClock
+from edge.node.board_source import BoardSource, HardwareSource, MachineClock, hold_node
 from edge.node.calibrate import (
     CalibrationRunner,
     CheckRunner,
@@ -48,6 +49,7 @@ class Asked:
         asks: a person answers before something is saved.
         simulate: seed of a simulated board in place of what the node file says; None for that.
         temperature_c: as it was typed; None: what the board's thermometer says.
+        quick: no placements beyond the first ones for the sake of places.
     """
 
     board: str
@@ -62,11 +64,12 @@ class Asked:
     simulate: int | None
     speed: float
     temperature_c: float | None = None
+    quick: bool = False
 
     @property
     def practises(self) -> bool:
-        """What a simulated board comes to isn't kept for a real one."""
-        return self.simulate is not None and self.setup.node.boards[self.board].driver.type != "simulated"
+        """With ``--simulate`` nothing is saved. A board whose driver is `simulated` is saved like any other without."""
+        return self.simulate is not None
 
 
 def asked_weight() -> str:
@@ -87,7 +90,7 @@ def calibrate(asked: Asked) -> int:
     if not asked.practises:
         store.check_writable(asked.board)
     site = site_of(asked.board, asked.setup.node.boards[asked.board])
-    runner = CalibrationRunner(site, asked.weights, current_or_none(store, asked.board))
+    runner = CalibrationRunner(site, asked.weights, current_or_none(store, asked.board), asked.quick)
     with stopped_by_ctrl_c(STOPPED):
         source = open_source(asked, store)
         try:
@@ -134,7 +137,8 @@ def open_source(asked: Asked, store: CalibrationStore) -> BoardSource:
         setup = with_current_record(asked.setup, store, asked.board)
         board = setup.node.boards[asked.board]
         person = Installer(asked.board, (board.width_mm / 2, board.depth_mm / 2), seed)
-        return SimulatedSource(setup, asked.board, seed, SimulatedClock(asked.speed), person)
+        held = None if asked.practises else hold_node(asked.node_path, asked.setup)
+        return SimulatedSource(setup, asked.board, seed, SimulatedClock(asked.speed), person, held=held)
     return HardwareSource(asked.setup, asked.node_path, asked.board, MachineClock())
 
 
@@ -178,7 +182,7 @@ def _saved(asked: Asked, store: CalibrationStore, outcome: Outcome, record: Boar
                 console.print(f"\nsaved as {store.path(asked.board)}, number {number}{former}")
                 if told := name_in_node_file(asked.setup, asked.node_path):
                     console.print(told)
-                console.print("next: another board, or start the node: sudo systemctl start shelfedge")
+                console.print(f"next: another board, or start the node: {start_command(asked.node_path)}")
                 return _told(asked, {**data, "saved": {"path": str(store.path(asked.board)), "number": number}}, 0)
         except StoreError as error:
             typer.echo(f"error: {error}", err=True)

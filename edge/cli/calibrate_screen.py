@@ -17,6 +17,7 @@ from calibration.placements import BoardSite
 from calibration.prompts import Progress, Prompt, Step
 from edge.cli.big_digits import ROWS, big
 from edge.cli.board_picture import Spot, board_picture
+from edge.cli.window import too_small
 
 _BANNERS = {
     Step.CLEAR: "bold white on blue",
@@ -27,6 +28,8 @@ _BANNERS = {
 }
 _MISTAKE = "bold white on red"
 _WIDE = 100
+_LEAST = (60, 18)  # so that no word of what to do is cut
+_MOST_DOTS = 12
 _LARGE = (64, 22)  # columns and lines from which on there is room for large letters
 _HEAD_LINES, _SMALL_HEAD_LINES, _FOOT_LINES = 10, 6, 1
 _LYING_SHARE = 0.3  # of what is asked for: less than that isn't waited for
@@ -41,6 +44,7 @@ class Words:
         where: the same with its place, where there are no large letters. then: what else there is to it.
         mistake: what went wrong just now.
         waits: hands off, something is being measured.
+        remark: what else there is to know.
     """
 
     large: str
@@ -48,10 +52,11 @@ class Words:
     then: str
     mistake: str = ""
     waits: bool = False
+    remark: str = ""
 
 
 class ProcedureScreen:
-    """Draws one frame for a terminal of any size from 60 x 18 on.
+    """Draws one frame for a terminal of any size from 60 x 18 on; below that it asks for a larger one.
 
     Args:
         title: of the command, for example "calibrate".
@@ -83,6 +88,8 @@ class ProcedureScreen:
 
     def frame(self, columns: int, lines: int) -> RenderableType:
         """The whole screen."""
+        if small := too_small(columns, lines, _LEAST):
+            return Group(*small)
         large = columns >= _LARGE[0] and lines >= _LARGE[1]
         room = lines - (_HEAD_LINES if large else _SMALL_HEAD_LINES) - _FOOT_LINES
         picture = self._picture(columns - (44 if columns >= _WIDE else 36), room)
@@ -97,7 +104,8 @@ class ProcedureScreen:
         line.append(f" shelfedge {self._title} ", "bold reverse")
         line.append(f"  {self._site.board}  ", "bold")
         if prompt is not None and prompt.number:
-            line.append(f"{'●' * (prompt.number - 1)}◉{'○' * (prompt.of - prompt.number)}  ", "cyan")
+            if prompt.of <= _MOST_DOTS:
+                line.append(f"{'●' * (prompt.number - 1)}◉{'○' * (prompt.of - prompt.number)}  ", "cyan")
             line.append(f"{prompt.number} of {prompt.of}  ")
         if progress is not None and progress.run_left_s > 0:
             line.append(f"about {_minutes(progress.run_left_s)} left", "dim")
@@ -110,7 +118,8 @@ class ProcedureScreen:
             banner.append((_sentence(words), thin))
         else:
             banner += [(words.where, style), (words.then, thin)]
-        banner.append((words.mistake and f"{words.mistake[0].upper()}{words.mistake[1:]}.", style))
+        last = words.mistake or words.remark
+        banner.append((last and f"{last[0].upper()}{last[1:]}.", style))
         rows = [Text(("   " + text)[:columns].ljust(columns), each, no_wrap=True) for text, each in banner]
         return [line, *rows, Text()]
 
@@ -168,8 +177,8 @@ def weight_text(grams: float) -> str:
 def plain_line(prompt: Prompt) -> str:
     """A prompt as a line for logs and pipes."""
     of = f"{prompt.number}/{prompt.of}  " if prompt.number else ""
-    mistake = f"{prompt.mistake}: " if prompt.mistake else ""
-    return f"{of}{mistake}{prompt.text}"
+    first = f"{prompt.mistake or prompt.remark}: " if prompt.mistake or prompt.remark else ""
+    return f"{of}{first}{prompt.text}"
 
 
 def calibration_words(prompt: Prompt | None, progress: Progress | None) -> Words:
@@ -192,7 +201,7 @@ def calibration_words(prompt: Prompt | None, progress: Progress | None) -> Words
     if not prompt.place or prompt.x_mm is None:
         return Words(f"PUT {weight}", f"PUT {weight}:  ANYWHERE ON THE BOARD", "then let go", prompt.mistake)
     where = f"{prompt.x_mm:.0f} mm from the left, {prompt.y_mm:.0f} mm from the front, then let go"
-    return Words(f"PUT {weight}", f"PUT {weight}:  {prompt.place.upper()}", where, prompt.mistake)
+    return Words(f"PUT {weight}", f"PUT {weight}:  {prompt.place.upper()}", where, prompt.mistake, remark=prompt.remark)
 
 
 def _is_measured(prompt: Prompt, progress: Progress | None) -> bool:

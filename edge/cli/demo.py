@@ -14,11 +14,10 @@ def demo(
     no_screen: Annotated[bool, typer.Option("--no-screen", help="Plain lines, also in a terminal.")] = False,
 ) -> None:
     """Watch picks and returns being found live on simulated shelves, beside what really happened. No hardware."""
-    import sys
-
     from edge.cli.demo_show import run_plain, run_screen
+    from edge.cli.window import only_lines
 
-    if no_screen or not sys.stdout.isatty():
+    if only_lines(no_screen):
         run_plain(seed, seconds, speed)
     else:
         run_screen(seed, seconds, speed)

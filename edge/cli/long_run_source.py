@@ -9,7 +9,7 @@ from rich.text import Text
 
 from calibration.record import BoardCalibration
 from edge.config.setup import Setup
-from edge.node.board_source import BoardSource, HardwareSource, MachineClock
+from edge.node.board_source import BoardSource, HardwareSource, MachineClock, hold_node
 from edge.node.calibrate import CalibrateError, store_of, with_current_record
 from edge.node.simulate import calibration_for, physics_for
 from edge.node.simulated_installer import Installer, SimulatedClock, SimulatedSource
@@ -40,8 +40,8 @@ class LongRun:
 
     @property
     def practises(self) -> bool:
-        """What a simulated board comes to isn't kept for a real one."""
-        return self.simulate is not None and self.setup.node.boards[self.board].driver.type != "simulated"
+        """With ``--simulate`` nothing is saved. A board whose driver is `simulated` is saved like any other without."""
+        return self.simulate is not None
 
     @property
     def seed(self) -> int:
@@ -56,7 +56,8 @@ def open_source(asked: LongRun) -> BoardSource:
     setup = with_current_record(asked.setup, store_of(asked.setup, asked.node_path), asked.board)
     board = setup.node.boards[asked.board]
     person = Installer(asked.board, (board.width_mm / 2, board.depth_mm / 2), asked.seed)
-    return SimulatedSource(setup, asked.board, asked.seed, SimulatedClock(asked.speed), person, room=True)
+    held = None if asked.practises else hold_node(asked.node_path, asked.setup)
+    return SimulatedSource(setup, asked.board, asked.seed, SimulatedClock(asked.speed), person, room=True, held=held)
 
 
 def record_to_add_to(asked: LongRun) -> BoardCalibration:

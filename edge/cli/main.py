@@ -5,6 +5,8 @@ from __future__ import annotations
 from edge.cli import early_interrupt
 
 # isort: split
+import contextlib
+import io
 import os
 import sys
 from typing import Annotated
@@ -82,6 +84,10 @@ def _options(
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     end_on_interrupt()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal's encoding lacks is no reason to stop
+                stream.reconfigure(errors="replace")
     try:
         app()
     except BrokenPipeError:

@@ -22,19 +22,20 @@ def monitor(
     """Watch weights, rates, noise, the last change and the last events live, to be read at arm's length.
 
     A running node is asked and not disturbed. Without one the boards are opened, and no node can be started meanwhile.
-    The tare (key t) is for this display alone. Without a terminal: a line per board and second.
+    The tare (key t) is for this display alone, and is taken when the board rests. Without a terminal: a line per board
+    and second.
 
-    Exit codes: 0 left with q, or a look was had; 1 refused, or (--once) a board gives no samples; 130 Ctrl-C.
+    Exit codes: 0 left with q, or a look was had; 1 refused, or (--once) a board gives no samples; 2 wrong usage; 130
+    Ctrl-C.
     """
-    import os
-    import sys
     import time
 
     from edge.cli.monitor_show import run_lines, run_once, run_screen
-    from edge.cli.node_choice import node_file
+    from edge.cli.node_choice import node_file, quantity
+    from edge.cli.window import only_lines
+    from edge.config.quantity import SUPPLY
     from edge.config.setup import load_setup
     from edge.node.board_source import check_board
-    from edge.node.diagnose_sources import supply_volts
     from edge.node.monitor import USUAL_SUPPLY_V, Monitor
     from edge.node.monitor_feed import open_feed
 
@@ -42,17 +43,16 @@ def monitor(
     setup = load_setup(path)
     if board is not None:
         check_board(setup, board, path)
-    supply_v = supply_volts(supply) or USUAL_SUPPLY_V
-    screen = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and not (json_ or plain)
+    supply_v = USUAL_SUPPLY_V if supply is None else quantity(SUPPLY, supply, "--supply")
     feed = open_feed(path, setup)
     try:
         found = Monitor(feed, supply_v)
         boards = [] if board is None else [board]
         if once:
             raise typer.Exit(run_once(found, boards, json_, time.monotonic_ns))
-        if screen:
-            run_screen(found, board, rotate, time.monotonic_ns)
-        else:
+        if only_lines(plain, json_):
             run_lines(found, boards, json_, time.monotonic_ns)
+        else:
+            run_screen(found, board, rotate, time.monotonic_ns)
     finally:
         feed.close()

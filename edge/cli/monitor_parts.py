@@ -17,6 +17,7 @@ _BAD = ("✗", "bold red")
 _CAUTIONS = {Sign.NOISY: ("!", "bold yellow"), Sign.RATE: ("!", "bold yellow"), Sign.OVERLOAD: _BAD}
 _WORDS = {Sign.OK: "", Sign.WAITING: "wait"}
 NAME_COLUMNS = 7
+OLD = "✗ OLD FIGURES"
 LEAST_FULL_G, LEAST_FULL_COUNTS = 100.0, 10_000.0
 
 
@@ -53,7 +54,7 @@ def grams(value: float) -> str:
 def state_text(board: BoardView, old: bool = False) -> Text:
     """In two words, with a sign. ``old``: no news come, so it is what was."""
     if old:
-        return Text("✗ OLD FIGURES", "bold red")
+        return Text(OLD, "bold red")
     words = {"failed": "✗ NOT READ", "silent": "✗ NO SAMPLES", "stopped": "✗ STOPPED"}
     if board.state in words:
         return Text(words[board.state], "bold red")
@@ -69,6 +70,8 @@ def state_text(board: BoardView, old: bool = False) -> Text:
 
 def tare_text(board: BoardView) -> str:
     """What is taken off; empty where nothing is."""
+    if board.tare_waits:
+        return " tare: waits until the board rests "
     if board.tare_g is not None:
         return f" NET, less {grams(board.tare_g)} g "
     return "" if board.tare_counts is None else " NET counts "

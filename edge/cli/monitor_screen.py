@@ -12,6 +12,7 @@ from rich.text import Text
 from edge.cli.big_digits import ROWS, block_digits
 from edge.cli.board_picture import Spot, board_picture
 from edge.cli.monitor_parts import (
+    OLD,
     cell_heading,
     cell_line,
     change_text,
@@ -24,6 +25,7 @@ from edge.cli.monitor_parts import (
     tare_text,
     weight_text,
 )
+from edge.cli.window import too_small
 from edge.node.monitor_data import BoardView, MonitorView
 
 STALE_S = 2.0
@@ -56,12 +58,16 @@ class Look:
 
 def frame(view: MonitorView, look: Look, columns: int, lines: int, ascii_only: bool = False) -> list[Text]:
     """The whole screen."""
+    if small := too_small(columns, lines):
+        return small
     head = _head(view, look, columns)
     foot = _foot(look, view, columns) if lines >= 12 and look.keys else []
     room = max(lines - len(head) - len(foot), 0)
     shown = next((board for board in view.boards if board.board == look.board), None)
     body = _all_boards(view, look, columns, room) if shown is None else _one_board(view, shown, columns, room)
     body = fitted(body, columns, room)
+    if _is_old(view):
+        body = [_greyed(line) for line in body]
     body += [Text() for _ in range(room - len(body))]
     found = fitted([*head, *body, *foot], columns, lines)
     return [_in_ascii(line) for line in found] if ascii_only else found
@@ -333,6 +339,13 @@ def _wrapped(text: str, columns: int, most: int) -> list[str]:
     if len(lines) > most:
         lines = [*lines[: most - 1], lines[most - 1][: columns - 3] + " …"]
     return lines
+
+
+def _greyed(line: Text) -> Text:
+    """What was, and may not be any more: no colours, and no ticks; that it is old stays red."""
+    found = Text(line.plain.replace("✓", " "), "bright_black", no_wrap=True)
+    found.highlight_words([OLD], "bold red")
+    return found
 
 
 def _in_ascii(line: Text) -> Text:

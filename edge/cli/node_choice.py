@@ -44,6 +44,15 @@ def quantity(kind: Quantity, text: str, option: str) -> float:
         raise typer.BadParameter(f"{error}, got '{text}'", param_hint=option) from None
 
 
+def record_text(text: str | None, most: int) -> str | None:
+    """Words that go into a record and onto terminals. Refused as wrong usage where they would upset either."""
+    if text is not None and not text.isprintable():
+        raise typer.BadParameter("expected words on one line, without control characters")
+    if text is not None and len(text) > most:
+        raise typer.BadParameter(f"expected at most {most} characters, got {len(text)}")
+    return text
+
+
 def who_i_am() -> str:
     """The person at the keyboard, also under sudo."""
     import getpass

@@ -66,7 +66,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stopped_by_ctrl_c(text: str) -> Iterator[None]:
-    """Ctrl-C within, at a question too: say that nothing was changed, and leave with 130.
+    """Ctrl-C within, at a question too: say that nothing was changed, and leave with 130; 1 where stdout was closed.
 
     The same for a terminal that is closed and for SIGTERM, with 128 and the signal's number.
     """
@@ -82,6 +82,10 @@ def stopped_by_ctrl_c(text: str) -> Iterator[None]:
     except (KeyboardInterrupt, typer.Abort):
         _say_last(text)
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # who reads what we write (head, less) has gone: that stops it as well
+        _say_last(text)
+        _write_nowhere(1)
+        raise typer.Exit(1) from None
     except _Ended as ended:
         _say_last(text)
         raise typer.Exit(128 + ended.number) from None
@@ -115,6 +119,11 @@ def _say_last(text: str) -> None:
     try:
         typer.echo(f"\n{text}", err=True)
     except OSError:  # nobody is there any more; the interpreter would complain when it flushes at exit
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(nowhere, stream)
+        _write_nowhere(1, 2)
+
+
+def _write_nowhere(*streams: int) -> None:
+    """What is still to be flushed at exit is written to nobody."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream)

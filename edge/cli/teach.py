@@ -30,7 +30,11 @@ def teach(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also in a terminal.")] = False,
     simulate: Annotated[
         int | None,
-        typer.Option(min=0, metavar="SEED", help="Practise: a simulated board, and somebody who puts units down."),
+        typer.Option(
+            min=0,
+            metavar="SEED",
+            help="Practise on a simulated board, with somebody there; nothing is saved.",
+        ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=1e9, help="Of a simulated run: times real time.")] = 1.0,
 ) -> None:
@@ -44,6 +48,7 @@ def teach(
 
     from edge.cli.node_choice import node_file
     from edge.cli.teach_run import Asked, teach_sku
+    from edge.cli.window import only_lines
     from edge.config.setup import load_setup
     from edge.node.teach import where_is
 
@@ -52,5 +57,5 @@ def teach(
     where = where_is(setup, path, sku, board, slot)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     asked = Asked(sku, where, path, setup, count, at_a_time, sure, trace, dry_run, terminal and not yes, as_json,
-                  plain or not terminal or trace is not None, simulate, speed)  # fmt: skip
+                  only_lines(plain or trace is not None, as_json), simulate, speed)  # fmt: skip
     raise typer.Exit(teach_sku(asked))

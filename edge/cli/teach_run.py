@@ -16,10 +16,11 @@ from calibration.prompts import Progress, Prompt, Step
 from calibration.teaching import UnitWeight
 from edge.cli.calibrate_result import console_for
 from edge.cli.calibrate_screen import ProcedureScreen, Words
+from edge.cli.next_step import start_command
 from edge.cli.procedure_show import show, stopped_by_ctrl_c, uninterrupted
 from edge.config.edited_file import check_editable
 from edge.config.setup import Setup
-from edge.node.board_source import BoardSource, HardwareSource, MachineClock, TraceSource
+from edge.node.board_source import BoardSource, HardwareSource, MachineClock, TraceSource, hold_node
 from edge.node.simulate import calibration_for, physics_for
 from edge.node.simulated_installer import Merchandiser, SimulatedClock, SimulatedSource
 from edge.node.teach import (
@@ -65,7 +66,7 @@ class Asked:
 
     @property
     def practises(self) -> bool:
-        """What a simulated board comes to isn't written for a real one."""
+        """With ``--simulate`` nothing is written. Without, a board whose driver is `simulated` is as any other."""
         return self.is_simulated and self.simulate is not None
 
 
@@ -110,7 +111,9 @@ def open_source(asked: Asked) -> tuple[Setup, BoardSource]:
         calibrated = dataclasses.replace(setup, calibration=calibration_for(setup, physics_for(setup, seed), seed))
         slot = asked.where.slot or next(n for n, each in setup.planogram.slots.items() if each.board == board)
         person = Merchandiser(slot, asked.sku, seed, asked.at_a_time)
-        return calibrated, SimulatedSource(setup, board, seed, SimulatedClock(asked.speed), person, stocked=True)
+        held = None if asked.practises else hold_node(asked.node_path, setup)
+        clock = SimulatedClock(asked.speed)
+        return calibrated, SimulatedSource(setup, board, seed, clock, person, stocked=True, held=held)
     session_for(
         setup, board, asked.sku, asked.count, asked.at_a_time
     )  # a board without calibration: said before it is opened
@@ -136,13 +139,16 @@ def _shown(asked: Asked, setup: Setup, found: UnitWeight, alike: list[Lookalike]
     return True, 0
 
 
-def _written(asked: Asked, setup: Setup, found: UnitWeight) -> dict[str, str]:
+def _written(asked: Asked, setup: Setup, found: UnitWeight) -> dict[str, str | None]:
     console = console_for(to_stderr=asked.as_json)
     kept = write_taught(setup, asked.node_path, asked.sku, found)
     path = asked.node_path.parent / setup.node.planogram
-    console.print(f"written into {path}; its former text is kept as {kept}")
-    console.print("next: teach another one, or start the node: sudo systemctl start shelfedge")
-    return {"planogram": str(path), "former": str(kept)}
+    if kept is None:
+        console.print(f"{path} says so already: nothing was changed")
+    else:
+        console.print(f"written into {path}; its former text is kept as {kept}")
+    console.print(f"next: teach another one, or start the node: {start_command(asked.node_path)}")
+    return {"planogram": str(path), "former": None if kept is None else str(kept)}
 
 
 def _print_result(console: Console, asked: Asked, found: UnitWeight, alike: list[Lookalike]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from calibration.record import FORMAT_VERSION, BoardCalibration
+from calibration.store import CalibrationStore
+from calibration.store_errors import StoreError
 from edge.config.errors import Problem
 from edge.config.node_file import NodePieces
 from edge.config.text_file import read_text
@@ -36,11 +39,23 @@ def read_records(path: Path, node: NodePieces, problems: list[Problem]) -> dict[
         if isinstance(text, Problem):
             problems.append(text)
             continue
-        for board, record in records_from_text(text, str(file), node, problems).items():
+        before = len(problems)
+        records = records_from_text(text, str(file), node, problems)
+        if not records and len(problems) > before and path.is_dir() and file.stem in (node.boards or ()):
+            last = problems[-1]
+            problems[-1] = replace(last, expected=f"{last.expected}; {_way_back(path, file.stem)}")
+        for board, record in records.items():
             if path.is_dir() and board != file.stem:
                 problems.append(Problem(str(file), 1, "board", board, f"expected '{file.stem}', as the file is called"))
             found[board] = record
     return found
+
+
+def _way_back(folder: Path, board: str) -> str:
+    try:
+        return CalibrationStore(folder).way_back(board)
+    except StoreError as error:
+        return str(error)
 
 
 def records_from_text(

@@ -11,12 +11,26 @@ from edge.config.yaml_source import parse_yaml, plain
 
 
 def with_calibration(text: str, file: str, folder: str) -> str:
-    """``text`` with `calibration: <folder>` below its `planogram`; nothing else differs.
+    """``text`` with `calibration: <folder>` below its `planogram`; nothing else differs, and nothing at all where
+    it has it.
 
-    Raises EditError where there is no such line to put it below.
+    Raises EditError where there is no such line to put it below, or it names another folder.
     """
+    before, problems = parse_yaml(text, file)
+    if before is None or problems or not isinstance(before.value, dict):
+        raise EditError(f"{file}: it isn't YAML any more: mend it, and add this line: calibration: {folder}")
+    named = plain(before).get("calibration", "")
+    if named == folder:
+        return text
+    if named:
+        raise EditError(
+            f"{file}: it names another folder meanwhile (calibration: {named}); the new record lies in {folder}: "
+            "put it there, or name that one"
+        )
     root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     lines = text.splitlines(keepends=True)
+    if named is None:
+        raise EditError(f"{file}: write the folder behind its `calibration:`, {folder}")
     below = next((key for key, _ in root.value if key.value == "planogram"), None)
     if below is None or root.flow_style:
         raise EditError(f"{file}: add this line yourself: calibration: {folder}")
@@ -26,7 +40,7 @@ def with_calibration(text: str, file: str, folder: str) -> str:
         lines[at] += line_break
     lines.insert(at + 1, f"calibration: {folder}{line_break}")
     new = "".join(lines)
-    before, after = parse_yaml(text, file)[0], parse_yaml(new, file)[0]
-    if before is None or after is None or plain(after) != {**plain(before), "calibration": folder}:
+    after = parse_yaml(new, file)[0]
+    if after is None or plain(after) != {**plain(before), "calibration": folder}:
         raise EditError(f"{file}: add this line yourself: calibration: {folder}")
     return new

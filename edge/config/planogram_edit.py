@@ -16,6 +16,8 @@ from edge.config.yaml_source import parse_yaml
 def with_weight(text: str, file: str, sku: str, weight: str, spread: str) -> str:
     """``text`` with these quantities ("351.6 g") as the SKU's `weight` and `spread`, which is added if there is none.
 
+    What is quoted stays quoted, and what is new is quoted as the weight is: JSON stays JSON.
+
     Raises:
         EditError: where that can't be done in its place. ConfigError: ``text`` is no planogram.
     """
@@ -23,16 +25,25 @@ def with_weight(text: str, file: str, sku: str, weight: str, spread: str) -> str
     entry = _entry(text, file, sku)
     values = {key.value: (key, value) for key, value in entry.value}
     key, value = values["weight"]
-    edits = [(*_span(text, file, key, value, f"skus.{sku}.weight"), weight)]
+    edits = [(*_span(text, file, key, value, f"skus.{sku}.weight"), _like(value, weight))]
+    spread = _like(value, spread)
     if "spread" in values:
-        key, value = values["spread"]
-        edits.append((*_span(text, file, key, value, f"skus.{sku}.spread"), spread))
+        own_key, own = values["spread"]
+        begin, end = _span(text, file, own_key, own, f"skus.{sku}.spread")
+        edits.append((begin, end, " " + spread if begin == end else spread))
     else:
-        edits.append(_added_after(text, key, edits[0][1], bool(entry.flow_style), f"spread: {spread}"))
+        new = f"{_like(key, 'spread')}: {spread}"
+        edits.append(_added_after(text, key, edits[0][1], bool(entry.flow_style), new))
     for begin, end, new in sorted(edits, reverse=True):
-        text = text[:begin] + (" " if begin == end and new[0].isdigit() else "") + new + text[end:]
+        text = text[:begin] + new + text[end:]
     _check(before, text, file, sku)
     return text
+
+
+def _like(scalar: Any, new: str) -> str:
+    """``new`` in the quotes of another scalar; a quantity has none in it."""
+    quote = scalar.style if scalar.style in ("'", '"') else ""
+    return f"{quote}{new}{quote}"
 
 
 def _entry(text: str, file: str, sku: str) -> Any:

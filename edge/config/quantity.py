@@ -109,6 +109,7 @@ LENGTH = Quantity("a length", _LENGTH_UNITS, "900 mm", highest=10_000, above_zer
 SPREAD = Quantity("a weight", _WEIGHT_UNITS, "2 g", highest=500_000)
 WEIGHT = Quantity("a weight", _WEIGHT_UNITS, "352 g", highest=500_000, above_zero=True)
 CAPACITY = Quantity("a weight", _WEIGHT_UNITS, "10 kg", highest=2_000_000, above_zero=True)
+SUPPLY = Quantity("a supply", (("V", 1),), "5 V", lowest=2.6, highest=5.5)  # of an HX711, by its datasheet
 SENSITIVITY = Quantity("a sensitivity", (("mV/V", 1),), "1 mV/V", lowest=0.01, highest=100)
 RATE = Quantity("a sampling rate", (("Hz", 1), ("kHz", 1000)), "80 Hz", lowest=1, highest=1000)
 DURATION = Quantity("a time", (("ms", 1), ("s", 1000), ("min", 60_000)), "400 ms", highest=86_400_000)

@@ -5,7 +5,9 @@ recording. `edge.node.simulated_installer` has the one without hardware.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +29,36 @@ from firmware_bridge.errors import ShelfedgeError
 
 class BoardSourceError(ShelfedgeError, OSError):
     """A board's samples can't be had. Examples: the node is running, there is no such board, its port is in use."""
+
+
+class UnknownBoardError(ShelfedgeError, LookupError):
+    """The node has no such board: wrong usage, whichever option or argument named it."""
+
+    exit_code = 2
+
+
+class Hold(Protocol):
+    """Keeps everybody else off a node's boards until it is released."""
+
+    def release(self) -> None:
+        """Let others have them."""
+
+
+class _FileHold:
+    """Of the node file itself, where there is no state folder yet: two commands at one board keep off each other."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BlockingIOError where another one has it."""
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def release(self) -> None:
+        """As `Hold` says."""
+        os.close(self._file)
 
 
 class RunClock(Protocol):
@@ -88,33 +120,47 @@ class BoardSource(Protocol):
 
 
 def check_board(setup: Setup, board: str, node_path: Path) -> None:
-    """Raises BoardSourceError for a board that the node doesn't have, with those that it has."""
+    """Raises UnknownBoardError for a board that the node doesn't have, with those that it has."""
     if board in setup.node.boards:
         return
     guess = close_match(board, setup.node.boards)
     hint = f"did you mean '{guess}'?" if guess else f"it has {', '.join(setup.node.boards)}"
-    raise BoardSourceError(f"{node_path} has no board '{board}'; {hint}")
+    raise UnknownBoardError(f"{node_path} has no board '{board}'; {hint}")
 
 
-def hold_node(node_path: Path, setup: Setup) -> StateLock | None:
-    """Keep the node from being started meanwhile; None where it has no state folder, so never ran.
+def hold_node(node_path: Path, setup: Setup) -> Hold | None:
+    """Keep the node from being started meanwhile, and other commands off its boards; where it has no state folder, so
+    never ran, only the latter. None where its file can't be locked.
 
-    Raises BoardSourceError when it runs, or its folder can't be looked into.
+    Raises BoardSourceError when it runs, another command has its boards, or its folder can't be looked into.
     """
     folder = state_folder(node_path, setup.node)
     try:
         return StateLock(folder)
     except NodeRunsError:
         raise BoardSourceError(
-            f"the node {setup.node.node} is running, and its boards are read by one program at a time; stop it with "
-            "`sudo systemctl stop shelfedge` (or Ctrl-C where it runs), and start it again afterwards"
+            f"the node {setup.node.node} is running (or another command has its boards), and they are read by one "
+            "program at a time; stop it with `sudo systemctl stop shelfedge` (or Ctrl-C where it runs), and start it "
+            "again afterwards"
         ) from None
     except FileNotFoundError:
-        return None
+        return _held_file(node_path, setup)
     except OSError as error:
         raise BoardSourceError(
             f"{folder}: can't tell whether the node runs ({error.strerror}); use sudo, or be the node's user"
         ) from None
+
+
+def _held_file(node_path: Path, setup: Setup) -> Hold | None:
+    try:
+        return _FileHold(node_path)
+    except BlockingIOError:
+        raise BoardSourceError(
+            f"another command has the boards of {setup.node.node}, and they are read by one program at a time; wait "
+            "until it is done, or stop it with Ctrl-C where it runs"
+        ) from None
+    except OSError:
+        return None
 
 
 class HardwareSource:

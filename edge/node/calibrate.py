@@ -20,12 +20,13 @@ from calibration.record import BoardCalibration, CalibrationError
 from calibration.session import CalibrationSession, RunOptions
 from calibration.store import CalibrationStore
 from drivers.samples import SampleBlock
-from edge.config.edited_file import EditError, write_edited
+from edge.config.edited_file import EditError, edit_file
+from edge.config.errors import ConfigError
 from edge.config.node_edit import with_calibration
 from edge.config.schema import Board
 from edge.config.setup import Setup
 from edge.node.board_source import BoardSource
-from edge.node.calibrate_gate import BoardGate
+from edge.node.calibrate_gate import LEAST_G, BoardGate
 from firmware_bridge.errors import ShelfedgeError
 
 CALIBRATION_FOLDER = "calibration"
@@ -94,6 +95,12 @@ def check_weights(board: str, setup: Setup, weights: Weights) -> None:
         twice = next(grams for grams in weights.more_g if weights.more_g.count(grams) > 1)
         raise CalibrateError(f"{twice:g} g is given twice as an extra load: nothing would change between the two")
     if not capacities:
+        if weights.weight_g < LEAST_G:
+            raise CalibrateError(
+                f"{weights.weight_g:g} g is too light for {board}: by less than {LEAST_G:g} g a zero moves by itself; "
+                f"expected at least {LEAST_G:g} g, better 1 kg or more; if its cells are made for so little, say so "
+                "with their `capacity` in the node file"
+            )
         return
     if weights.weight_g > 0.9 * min(capacities):
         raise CalibrateError(
@@ -124,13 +131,15 @@ def store_of(setup: Setup, node_path: Path) -> CalibrationStore:
 
 
 def name_in_node_file(setup: Setup, node_path: Path) -> str:
-    """Have the node file name the records' folder, if it doesn't; a sentence on what was done, or is left to do."""
+    """Have the node file, as it is now, name the records' folder; a sentence on what was done, or is left to do."""
     if setup.node.calibration is not None:
         return ""
     try:
-        kept = write_edited(node_path, with_calibration(setup.node_text, str(node_path), CALIBRATION_FOLDER))
-    except EditError as error:
-        return f"to do: {error}"
+        kept = edit_file(node_path, lambda text: with_calibration(text, str(node_path), CALIBRATION_FOLDER))
+    except (EditError, ConfigError) as error:
+        return f"to do: {str(error).splitlines()[0]}"
+    if kept is None:
+        return ""
     return f"added to {node_path}: `calibration: {CALIBRATION_FOLDER}`; its former text is kept as {kept}"
 
 
@@ -153,12 +162,16 @@ def with_current_record(setup: Setup, store: CalibrationStore, board: str) -> Se
 class CalibrationRunner:
     """A `CalibrationSession` as a `Procedure`, behind a `BoardGate`."""
 
-    def __init__(self, site: BoardSite, weights: Weights, former: BoardCalibration | None = None) -> None:
-        """``former``: the record in use, by which a board that isn't empty is told.
+    def __init__(
+        self, site: BoardSite, weights: Weights, former: BoardCalibration | None = None, quick: bool = False
+    ) -> None:
+        """``former``: the record in use, by which a board that isn't empty is told. ``quick``: no placements more for
+        the sake of places.
 
         Raises CalibrationInputError for a weight that isn't one.
         """
         self._site, self._weights = site, weights
+        self._options = dataclasses.replace(weights.options, more_for_places=not quick)
         self.session = self._fresh_session()
         self._gate = BoardGate(site, weights.weight_g, former)
         self._refused: Outcome | None = None
@@ -196,7 +209,7 @@ class CalibrationRunner:
         return found if remark is None else Outcome(found.fit, (*found.findings, remark))
 
     def _fresh_session(self) -> CalibrationSession:
-        return CalibrationSession(self._site, self._weights.weight_g, self._weights.more_g, self._weights.options)
+        return CalibrationSession(self._site, self._weights.weight_g, self._weights.more_g, self._options)
 
 
 class CheckRunner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from calibration.durable import replace_durably
-from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
 from calibration.long_runs import long_run_words
+from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
 from calibration.store import CalibrationStore, KeptRecord
 from edge.config.setup import load_setup
 from edge.node.board_source import check_board
-from edge.node.calibrate import store_of
+from edge.node.calibrate import current_or_none, store_of
 
 
 def store_for(board: str, node_path: Path) -> CalibrationStore:
-    """The store of a node file. Raises ConfigError, BoardSourceError for a board that the node doesn't have."""
+    """The store of a node file. Raises ConfigError, UnknownBoardError for a board that the node doesn't have."""
     setup = load_setup(node_path, calibrated=False)
     check_board(setup, board, node_path)
     return store_of(setup, node_path)
@@ -56,13 +57,14 @@ def keep_aside(record: BoardCalibration) -> Path | None:
     return path
 
 
-def import_record(board: str, node_path: Path, file: Path, note: str) -> tuple[CalibrationStore, int]:
-    """Put a record out of a file into use, as `export` writes them; the store, and its number there.
+def import_record(board: str, node_path: Path, file: Path, note: str) -> tuple[CalibrationStore, int | None]:
+    """Put a record out of a file into use, as `export` writes them; the store, and its number there: None for the one
+    that is in use already, where nothing is changed.
 
     Args:
         note: when and by whom, for `made`.
     Raises:
-        CalibrationError: no record of this board and its cells. StoreError, ConfigError, BoardSourceError. OSError:
+        CalibrationError: no record of this board and its cells. StoreError, ConfigError, UnknownBoardError. OSError:
             the file can't be read.
     """
     store = store_for(board, node_path)
@@ -76,7 +78,15 @@ def import_record(board: str, node_path: Path, file: Path, note: str) -> tuple[C
         raise CalibrationError(
             f"{file}: a record of the cells {', '.join(record.cells)}; {board} has {', '.join(cells)}"
         )
+    current = current_or_none(store, board)
+    if current is not None and _as_made(current) == _as_made(record):
+        return store, None
     return store, store.save(record.model_copy(update={"made": f"{record.made}; imported {note}".strip()}))
+
+
+def _as_made(record: BoardCalibration) -> BoardCalibration:
+    """Without the notes of when it was imported and restored."""
+    return record.model_copy(update={"made": re.split(r"; imported |; no\. ", record.made)[0]})
 
 
 def history_lines(board: str, kept: Sequence[KeptRecord]) -> list[str]:

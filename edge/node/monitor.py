@@ -43,12 +43,19 @@ class _Board:
     finder: ChangeFinder
     said: Mapping[str, Any] | None = None
     tare: Floats | None = None
+    tare_waits: bool = False
 
     def of_cells(self, key: str) -> Floats:
         """A value per cell, NaN where there is none."""
         cells = {} if self.said is None else self.said["cells"]
         values = [cells.get(cell, {}).get(key) for cell in self.facts["cells"]]
         return np.array([math.nan if value is None else value for value in values], np.float64)
+
+    def take_tare(self) -> None:
+        """As the board stands now."""
+        levels = self.of_cells(f"level_{self.unit}")
+        self.tare = levels if bool(np.isfinite(levels).all()) else None
+        self.tare_waits = False
 
     @property
     def unit(self) -> str:
@@ -82,13 +89,18 @@ class Monitor:
     def tare(self, board: str) -> bool:
         """Show the board's weight as 0 from now on; the second time as it is. Whether one is in force now.
 
-        For the display alone: nothing is told to the node. Not done while a cell has no level.
+        For the display alone: nothing is told to the node. While something moves it is waited for rest: a level that
+        is on its way would be taken for good. Not done while a cell has no level.
         """
         found = self._boards.get(board)
         if found is None:
             return False
-        levels = found.of_cells(f"level_{found.unit}")
-        found.tare = levels if found.tare is None and bool(np.isfinite(levels).all()) else None
+        if found.tare is not None or found.tare_waits:
+            found.tare, found.tare_waits = None, False
+        elif found.finder.moving:
+            found.tare_waits = True
+        else:
+            found.take_tare()
         return found.tare is not None
 
     def view(self, now_ns: int) -> MonitorView:
@@ -132,6 +144,8 @@ class Monitor:
         sd = board.of_cells(f"noise_{board.unit}")
         if np.isfinite(sd).all():
             board.finder.push(now_ns, board.of_cells(f"level_{board.unit}"), sd, float(board.facts["rate_hz"]))
+            if board.tare_waits and board.finder.moving is False:
+                board.take_tare()
 
 
 def _board(facts: Mapping[str, Any]) -> _Board:
@@ -168,6 +182,7 @@ def _board_view(name: str, board: _Board, now_ns: int, supply_v: float) -> Board
         y_mm,
         tuple(_change(board, step, now_ns) for step in finder.steps),
         tuple(_cell_view(board, cell, float(net[at]), supply_v) for at, cell in enumerate(facts["cells"])),
+        board.tare_waits,
     )
 
 

@@ -83,6 +83,7 @@ class BoardView:
         so_far_g: while it moves, the change since it last rested.
         x_mm, y_mm: centre of what weighs on it, from the front left corner; None where nothing does.
         changes: the last ones, the newest first.
+        tare_waits: one was asked for, and is taken once the board rests.
     """
 
     board: str
@@ -101,6 +102,7 @@ class BoardView:
     y_mm: float | None
     changes: tuple[Change, ...]
     cells: tuple[CellView, ...]
+    tare_waits: bool = False
 
     @property
     def attention(self) -> tuple[CellView, ...]:

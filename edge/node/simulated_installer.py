@@ -18,7 +18,7 @@ from drivers.simulated.scene import Action, ForeignPut, ForeignTake, Put
 from drivers.simulated.stage import Scene, seeded
 from drivers.simulated.world import World
 from edge.config.setup import Setup
-from edge.node.board_source import RunClock
+from edge.node.board_source import Hold, RunClock
 from edge.node.simulate import live_drivers, physics_for
 
 REACTS_S = (2.2, 4.0)  # the simulation is made up to 2 s ahead, and a weight isn't at hand at once
@@ -142,6 +142,7 @@ class SimulatedSource:
         stocked: what the planogram says lies on the board; otherwise it is empty.
         room: the zeros follow the temperature of one room (`celsius`), for runs of hours.
         seed: of board and stage. A board that has a calibration record fits it.
+        held: keeps node and other commands off meanwhile; released by `close`.
     """
 
     firmware = "simulated"
@@ -156,7 +157,9 @@ class SimulatedSource:
         person: Person,
         stocked: bool = False,
         room: bool = False,
+        held: Hold | None = None,
     ) -> None:
+        self._held = held
         slots = {name: slot for name, slot in setup.planogram.slots.items() if slot.board == board}
         if not stocked:
             slots = {name: slot.model_copy(update={"count": 0}) for name, slot in slots.items()}
@@ -191,5 +194,8 @@ class SimulatedSource:
         return float(self._room.celsius((now_ns - self._origin_ns) / 1e9))
 
     def close(self) -> None:
-        """No more samples."""
+        """No more samples, and others may have the board."""
         self._driver.stop()
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()

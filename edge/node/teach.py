@@ -11,7 +11,8 @@ from typing import Any
 
 from calibration.teach_session import TeachSession
 from calibration.teaching import CountedStep, TeachError, UnitWeight
-from edge.config.edited_file import write_edited
+from edge.config.edited_file import EditError, edit_file
+from edge.config.errors import ConfigError
 from edge.config.planogram_edit import with_weight
 from edge.config.schema import Slot
 from edge.config.setup import Setup
@@ -41,7 +42,7 @@ class Lookalike:
     Attributes:
         own, others: so many of this one weigh about like so many of the other.
         apart_g: the difference. by_weight: share of such movements that weight alone would take for the other.
-        slots_apart_mm: between units in the nearest of their slots; None without both.
+        slots_apart_mm: between the middles of units in the nearest of their slots; None without both.
         place_sd_mm: how well a place is known; None where the cells can't tell it.
         by_place: the same share by place alone.
         decides: "place" or "nobody".
@@ -75,12 +76,14 @@ class Lookalike:
 
     def _places(self) -> str:
         return (
-            f"they lie {self.slots_apart_mm:.0f} mm apart at least, and a place is known to {self.place_sd_mm:.1f} mm"
+            f"the middles of two units, one in each slot, are {self.slots_apart_mm:.0f} mm apart or more (none is "
+            f"nearer to its slot's edge than {100 * _INSIDE:.0f} % of its width), and a place is known to "
+            f"{self.place_sd_mm:.1f} mm"
         )
 
 
 def where_is(setup: Setup, node_path: Path, sku: str, board: str | None, slot: str | None) -> Where:
-    """Raises TeachError, BoardSourceError with the names that there are."""
+    """Raises TeachError, UnknownBoardError with the names that there are."""
     if sku not in setup.planogram.skus:
         guess = close_match(sku, setup.planogram.skus)
         hint = f"did you mean '{guess}'?" if guess else "add it there first, with about what it weighs"
@@ -167,13 +170,30 @@ def taught(setup: Setup, sku: str, found: UnitWeight) -> tuple[str, str]:
     return f"{found.weight_g:.{digits}f} g", f"{max(found.planogram_spread_g, 0.1):.{digits}f} g"
 
 
-def write_taught(setup: Setup, node_path: Path, sku: str, found: UnitWeight) -> Path:
-    """Put weight and spread into the planogram; where the former text is kept.
+def write_taught(setup: Setup, node_path: Path, sku: str, found: UnitWeight) -> Path | None:
+    """Put weight and spread into the planogram as it is now, whatever was changed in it since ``setup`` was read; where
+    its former text is kept, None where it says so already.
 
-    Raises EditError, ConfigError; then the planogram is as it was.
+    Raises EditError with the two numbers, which somebody worked for; then the planogram is as it was.
     """
     path = node_path.parent / setup.node.planogram
-    return write_edited(path, with_weight(setup.planogram_text, str(path), sku, *taught(setup, sku, found)))
+    weight, spread = taught(setup, sku, found)
+    meanwhile = ""
+
+    def change(text: str) -> str:
+        nonlocal meanwhile
+        if text != setup.planogram_text:
+            meanwhile = f"{path} was changed meanwhile and can't take the new weight: "
+        return with_weight(text, str(path), sku, weight, spread)
+
+    try:
+        return edit_file(path, change)
+    except (EditError, ConfigError) as error:
+        first = str(error).splitlines()[0]
+        raise EditError(
+            f"{meanwhile}{first}; nothing was written; measured {weight}, spread {spread}: put them in by hand as "
+            f"`weight` and `spread` of {sku}"
+        ) from None
 
 
 def taught_data(sku: str, where: Where, found: UnitWeight, alike: list[Lookalike]) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def test_a_broken_record_keeps_nobody_from_calibrating_again(node, shelfedge):
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
-        (("shelf-3", "--weight", "2 kg"), "did you mean 'shelf-2'", 1),
+        (("shelf-3", "--weight", "2 kg"), "did you mean 'shelf-2'", 2),
         (("shelf-1", "--weight", "2,5 kg"), "the decimal sign is a point", 2),
         (("shelf-1", "--weight", "20 kg"), "nearly overloads a cell of 10000 g", 1),
         (("shelf-1", "--weight", "10 g"), "too light for cells of 10000 g", 1),

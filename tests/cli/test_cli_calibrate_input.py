@@ -49,6 +49,9 @@ def refused(shelfedge, node, arguments, code, *said):
     return text
 
 
+TWICE = ["--weight", "2 kg", "--extra", "5 kg", "--extra", "5 kg"]
+
+
 @pytest.mark.parametrize("more", [(), ("--check",)], ids=["run", "check"])
 @pytest.mark.parametrize(
     ("weights", "code", "said"),
@@ -65,12 +68,62 @@ def refused(shelfedge, node, arguments, code, *said):
         (["--weight", "2"], 2, "a number without a unit"),
         (["--weight", ""], 2, "a weight with its unit"),
         (["--weight", "2 kg", "--weight", "3 kg"], 2, "given more than once, with '2 kg' and '3 kg'"),
-        (["--weight", "2 kg", "--extra", "5 kg", "--extra", "5 kg"], 1, "5000 g is given twice as an extra load"),
         (["--weight", "2 kg", "--tolerance", "nan g"], 2, "a weight with its unit"),
     ],
 )
 def test_weights_that_cant_be(calibrated, shelfedge, weights, code, said, more):
     refused(shelfedge, calibrated, ["calibrate", "shelf-1", calibrated, *weights, *more, *FAST], code, said)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [((), 1, "5000 g is given twice as an extra load"), (("--check",), 2, "leave --extra out")],
+)
+def test_extra_loads_that_cant_be(calibrated, shelfedge, more, code, said):
+    refused(shelfedge, calibrated, ["calibrate", "shelf-1", calibrated, *TWICE, *more, *FAST], code, said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--who", "ada\nbob"], "'--who': expected words on one line"),
+        (["--who", "\x1b[31mada"], "'--who': expected words on one line"),
+        (["--who", "a" * 81], "'--who': expected at most 80 characters, got 81"),
+        (["--weight-name", "2 kg\x07"], "'--weight-name': expected words on one line"),
+        (["--weight-name", "w" * 201], "'--weight-name': expected at most 200 characters, got 201"),
+    ],
+    ids=["line", "escape", "long", "bell", "long name"],
+)
+def test_words_for_the_record_that_would_upset_it(calibrated, shelfedge, words, said):
+    command = ["calibrate", "shelf-1", calibrated, "--weight", "2 kg", *words, *FAST]
+    refused(shelfedge, calibrated, command, 2, said)
+
+
+def test_a_damaged_record_is_said_with_the_way_back(calibrated, shelfedge):
+    path = calibrated.parent / "calibration" / "shelf-1.json"
+    whole = path.read_text()
+    gainless = json.loads(whole)
+    gainless["cells"]["fl"]["counts_per_gram"] = 0
+    check = ["calibrate", "shelf-1", calibrated, "--weight", "2 kg", "--check", *FAST]
+    commands = [check, ["calibrate", "export", "shelf-1", calibrated], ["config", "check", calibrated],
+                ["teach", "cola-033", calibrated, *FAST]]  # fmt: skip
+    for damaged, tried in ((whole[:40], commands[2:3]), (json.dumps(gainless), commands)):
+        path.write_text(damaged)
+        for command in tried:
+            text = refused(shelfedge, calibrated, command, 1, "none before it is kept", "shelfedge calibrate shelf-1")
+            assert "Value error" not in text
+    history = calibrated.parent / "calibration" / "history" / "shelf-1"
+    history.mkdir(parents=True)
+    (history / "000001.json").write_text(whole)
+    for command in commands[1:3]:
+        refused(shelfedge, calibrated, command, 1, "`shelfedge calibrate history shelf-1`",
+                "`shelfedge calibrate restore shelf-1 NUMBER`")  # fmt: skip
+    stranger = calibrated.parent / "calibration" / "notes.json"
+    stranger.write_text("mine")
+    assert "shelfedge calibrate notes" not in shelfedge("config", "check", calibrated).stderr
+    stranger.unlink()
+    assert shelfedge("calibrate", "restore", "shelf-1", "1", calibrated).returncode == 0
+    assert shelfedge("config", "check", calibrated).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -87,7 +140,7 @@ def test_weights_that_cant_be(calibrated, shelfedge, weights, code, said, more):
 )
 def test_a_board_that_isnt_there_is_named_with_those_that_are(calibrated, shelfedge, arguments):
     arguments = [str(calibrated) if each == "NODE" else each for each in arguments]
-    refused(shelfedge, calibrated, arguments, 1, "has no board 'freezer'; it has shelf-1, shelf-2")
+    refused(shelfedge, calibrated, arguments, 2, "has no board 'freezer'; it has shelf-1, shelf-2")
 
 
 COMMANDS = {
@@ -167,10 +220,18 @@ def test_without_a_terminal_and_without_a_weight_nothing_is_waited_for(node, she
 
 def test_what_was_exported_can_be_imported_and_what_is_no_record_of_this_board_cant(calibrated, shelfedge, tmp_path):
     kept = tmp_path / "kept.json"
+    before = json.loads((calibrated.parent / "calibration" / "shelf-1.json").read_text())
     assert shelfedge("calibrate", "export", "shelf-1", calibrated, "-o", kept).returncode == 0
+    unchanged = files_of(calibrated.parent)
+    again = shelfedge("calibrate", "import", "shelf-1", kept, calibrated)
+    assert again.returncode == 0
+    assert "is in use already; nothing was changed" in again.stdout
+    assert files_of(calibrated.parent) == unchanged
+    kept.write_text(json.dumps({**before, "made": "on another node"}))
     done = shelfedge("calibrate", "import", "shelf-1", kept, calibrated, "--who", "ada")
     assert done.returncode == 0, done.stderr
     assert "is in use, as number 2" in done.stdout
+    assert "in use already" in shelfedge("calibrate", "import", "shelf-1", kept, calibrated).stdout
     lines = shelfedge("calibrate", "history", "shelf-1", calibrated, "--json").stdout.splitlines()
     first, second = (json.loads(line)["record"] for line in lines)
     assert first["cells"] == second["cells"]

@@ -146,7 +146,7 @@ def test_ctrl_c_ends_the_log_with_what_it_has_and_it_is_gone_on_with(node, shelf
     ("arguments", "said", "code"),
     [
         (("creep", "shelf-2", "--weight", "2 kg"), "was never calibrated", 1),
-        (("creep", "shelf-9", "--weight", "2 kg"), "has no board", 1),
+        (("creep", "shelf-9", "--weight", "2 kg"), "has no board", 2),
         (("creep", "shelf-1"), "say how heavy the weight is", 2),
         (("creep", "shelf-1", "--weight", "2"), "a number without a unit", 2),
         (("creep", "shelf-1", "--weight", "90 kg"), "nearly overloads the cells", 1),

@@ -161,5 +161,5 @@ def test_one_look_is_text_or_json(shelfedge: Command, tmp_path: Path) -> None:
 def test_what_cant_be_watched_is_refused_in_a_sentence(shelfedge: Command, tmp_path: Path) -> None:
     node = installer_node(tmp_path)
     wrong = shelfedge("monitor", node, "--board", "shelf-3")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "has no board 'shelf-3'; did you mean" in wrong.stderr

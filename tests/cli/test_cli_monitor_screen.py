@@ -161,3 +161,13 @@ def test_keys_are_told_apart_from_what_terminals_send() -> None:
     assert keys_in(b"\x1b[1;5C\x1b[200~") == []
     assert keys_in(b"\x1b") == []
     assert keys_in("é".encode()) == []
+
+
+def test_old_figures_are_grey_and_carry_no_ticks() -> None:
+    for look in (Look(board="shelf-1"), Look()):
+        lines = frame(VIEWS["no node"], look, 80, 24)
+        assert "✓" not in "".join(line.plain for line in lines)
+        figures = next(line for line in lines if "c1" in line.plain)
+        assert (str(figures.style), figures.spans) == ("bright_black", [])
+        title = next(line for line in lines if "OLD FIGURES" in line.plain)
+        assert [str(span.style) for span in title.spans] == ["bold red"]

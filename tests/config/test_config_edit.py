@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from calibration import folder_lock
 from edge.config.demo import demo_node_path
-from edge.config.edited_file import EditError, write_edited
+from edge.config.edited_file import MOST_KEPT, EditError, edit_file
 from edge.config.errors import ConfigError
 from edge.config.node_edit import with_calibration
 from edge.config.planogram_edit import with_weight
@@ -41,7 +44,18 @@ def test_only_weight_and_spread_change():
 def test_a_spread_that_was_not_there_is_added():
     assert with_weight(FLOW, "p.yaml", "tea", "498 g", "4 g") == FLOW.replace("0.5 kg", "498 g, spread: 4 g")
     changed = with_weight(BLOCK, "p.yaml", "cola", "353.9 g", "3.5 g")
-    assert changed == BLOCK.replace("'352 g'   # about", "353.9 g   # about\n        spread: 3.5 g")
+    assert changed == BLOCK.replace("'352 g'   # about", "'353.9 g'   # about\n        spread: '3.5 g'")
+
+
+@pytest.mark.parametrize("spread", [None, "2.5 g", "absent"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_planogram_in_json_stays_json(spread, indent):
+    cola = {"name": "Cola", "weight": "352 g"} | ({} if spread == "absent" else {"spread": spread})
+    slot = {"board": "b", "sku": "cola", "x": ["0 mm", "112 mm"], "count": 6}
+    planogram = {"skus": {"cola": cola}, "slots": {"A1": slot}}
+    changed = json.loads(with_weight(json.dumps(planogram, indent=indent), "p.yaml", "cola", "174.1 g", "2.5 g"))
+    cola |= {"weight": "174.1 g", "spread": "2.5 g"}
+    assert changed == planogram
 
 
 def test_an_empty_spread_and_a_barcode_with_leading_zeros():
@@ -90,7 +104,7 @@ def test_every_sku_of_the_demo_can_be_changed():
 def test_the_former_text_is_kept_and_a_link_stays_a_link(tmp_path):
     (tmp_path / "real.yaml").write_bytes(b"\xef\xbb\xbf" + FLOW.encode())
     (tmp_path / "link.yaml").symlink_to("real.yaml")
-    kept = write_edited(tmp_path / "link.yaml", "new")
+    kept = edit_file(tmp_path / "link.yaml", lambda text: "new" if text == FLOW else "read otherwise")
     assert kept == tmp_path / "real.yaml.bak"
     assert kept.read_bytes() == b"\xef\xbb\xbf" + FLOW.encode()
     assert (tmp_path / "link.yaml").is_symlink()
@@ -107,10 +121,66 @@ def test_a_disk_that_refuses_is_a_sentence_and_the_file_stays(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(EditError, match=r"can't be changed \(No space left on device\); it is as it was"):
-        write_edited(path, "new")
+        edit_file(path, lambda text: "new")
     monkeypatch.setattr(os, "fsync", real)
     assert path.read_text() == FLOW
     assert [each.name for each in tmp_path.iterdir()] == ["p.yaml"]
+
+
+def test_former_texts_of_others_are_never_overwritten_and_only_the_last_of_ours_are_kept(tmp_path):
+    """The first former text stays for good: a person may have made it."""
+    path = tmp_path / "p.yaml"
+    others = {"p.yaml.bak": "my own", "p.yaml.bak.1": "mine too", "p.yaml.bak.20260101": "and that"}
+    for name, text in others.items():
+        (tmp_path / name).write_text(text)
+    path.write_text("0")
+    kept = [edit_file(path, lambda text: str(int(text) + 1)) for _ in range(MOST_KEPT + 3)]
+    assert {name: (tmp_path / name).read_text() for name in others} == others
+    assert kept[0].name == "p.yaml.bak.000001"
+    assert [each.exists() for each in kept] == [False] * 3 + [True] * MOST_KEPT
+    assert [each.read_text() for each in kept[3:]] == ["3", "4", "5", "6", "7"]
+
+
+def test_what_changes_nothing_writes_nothing(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(FLOW)
+    assert edit_file(path, lambda text: text) is None
+    assert [each.name for each in tmp_path.iterdir()] == ["p.yaml"]
+
+
+def test_of_two_changes_at_once_the_second_sees_the_first(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text("begin")
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def slowly(text):
+        reads.set()
+        goes_on.wait(30)
+        return text + " one"
+
+    first = threading.Thread(target=edit_file, args=(path, slowly))
+    first.start()
+    assert reads.wait(30)
+    second = threading.Thread(target=edit_file, args=(path, lambda text: text + " two"))
+    second.start()
+    second.join(0.1)
+    goes_on.set()
+    first.join(30)
+    second.join(30)
+    assert path.read_text() == "begin one two"
+
+
+def test_a_folder_that_another_program_holds_is_said_and_nothing_changes(tmp_path, monkeypatch):
+    path = tmp_path / "p.yaml"
+    path.write_text(FLOW)
+    monkeypatch.setattr(folder_lock, "PATIENCE_S", 0.0)
+    handle = folder_lock.hold_folder(tmp_path)
+    try:
+        with pytest.raises(EditError, match="another program has been changing files here"):
+            edit_file(path, lambda text: "new")
+    finally:
+        os.close(handle)
+    assert path.read_text() == FLOW
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"])
@@ -118,6 +188,17 @@ def test_the_calibration_line_goes_below_the_planograms(line_break):
     text = f"node: n{line_break}planogram: p.yaml  # what lies there{line_break}boards: {{}}"
     wanted = f"planogram: p.yaml  # what lies there{line_break}calibration: calibration{line_break}boards"
     assert wanted in with_calibration(text, "node.yaml", "calibration")
+
+
+def test_a_node_file_that_names_the_folder_already_stays_and_another_one_is_said():
+    text = "node: n\nplanogram: p.yaml\ncalibration: calibration\n"
+    assert with_calibration(text, "node.yaml", "calibration") == text
+    with pytest.raises(EditError, match=r"names another folder meanwhile \(calibration: records\)"):
+        with_calibration(text.replace(": calibration", ": records"), "node.yaml", "calibration")
+    with pytest.raises(EditError, match="write the folder behind"):
+        with_calibration(text.replace(": calibration", ":"), "node.yaml", "calibration")
+    with pytest.raises(EditError, match="isn't YAML any more"):
+        with_calibration(text + "boards: [", "node.yaml", "calibration")
 
 
 @pytest.mark.parametrize("text", ["{node: n, planogram: p.yaml}", "node: n\n"])

@@ -23,7 +23,7 @@ from edge.config.setup import Setup, load_setup
 from edge.node import diagnose_attach
 from edge.node.diagnose import DiagnosisError, chosen, diagnose, from_trace
 from edge.node.diagnose_hardware import from_drivers
-from edge.node.diagnose_sources import diagnosed, gathered_from, node_parts, supply_volts
+from edge.node.diagnose_sources import diagnosed, gathered_from, node_parts
 from edge.node.simulate import simulate_trace
 from edge.node.state_lock import StateLock
 
@@ -173,13 +173,3 @@ def test_boards_that_are_being_calibrated_are_left_alone(tmp_path: Path) -> None
         with pytest.raises(DiagnosisError, match=r"`shelfedge calibrate shelf-1` .* diagnose when it is done"):
             gathered_from(node, None, 8.0, (), lambda text: None)
         holder.communicate()
-
-
-@pytest.mark.parametrize("text", ["12V", "five", "0", "2.4 V"])
-def test_a_supply_that_no_amplifier_has_is_refused(text: str) -> None:
-    with pytest.raises(DiagnosisError, match="analog supply"):
-        supply_volts(text)
-
-
-def test_a_supply_is_read_with_and_without_its_unit() -> None:
-    assert (supply_volts("5"), supply_volts("2.7 V"), supply_volts("3.3v"), supply_volts(None)) == (5.0, 2.7, 3.3, None)

@@ -120,3 +120,35 @@ def test_what_is_told_is_bounded() -> None:
     for k in range(1000):
         book.note(told(f"cause {k}", f"cell {k}", float(k)))
     assert len(book.report(1000 * S)) == MOST_CAUSES + 1
+
+
+def test_a_restored_record_says_so_and_a_recordings_says_which_file_it_is_from(tmp_path: Path) -> None:
+    old = record(NOW - timedelta(days=30), "anna", 400.0)
+    again = old.model_copy(update={"made": f"{old.made}; no. 1 restored 2026-11-20T09:30:00+00:00 by bo"})
+    assert "restored 2026-11-20 09:30; 30 days old" in record_text(again, None, NOW)
+    setup = dataclasses.replace(load_setup(demo_node_path()), calibration={"shelf-1": old})
+    named = about("run.mcap", setup, None, None, NOW, None, tmp_path / "node.yaml")
+    assert named["calibration of shelf-1"].startswith("from node.yaml, 2026-10-22")
+    assert about("run.mcap", setup, None, None, NOW)["calibration of shelf-1"].startswith("from the trace, 2026-10-22")
+
+
+def test_remarks_of_a_boards_cells_that_differ_in_figures_alone_are_one_line() -> None:
+    def cell(name: str, text: str) -> PartVerdict:
+        return part(PartKind.CELL, name, [finding(Fault.CORRUPT, Verdict.PASS, text)])
+
+    parts = (
+        cell("a fl", "1 of 1281 codes (0.078 %) were cut short or garbled: 2^22-1 x1"),
+        cell("a fr", "3 of 1402 codes (0.21 %) were cut short or garbled: 2^20-1 x3"),
+        cell("b fl", "1 of 1300 codes (0.077 %) were cut short or garbled"),
+    )
+    lines = diagnosis_text(Diagnosis("node n", 20.0, parts), 120).splitlines()
+    listed = [line for line in lines if line.startswith("  - ")]
+    assert len(listed) == 2
+    assert "a fl, fr: corrupt codes: 1..3 of 1281..1402 codes (0.078..0.21 %) were cut" in listed[0]
+
+
+def test_labels_of_lines_close_together_stand_in_rows_of_their_own() -> None:
+    marks = [(34.9, "50→34.9", "red"), (35.1, "120→35.1", "red"), (36.0, "150→36.0", "red")]
+    drawn = "".join(Frame((0.0, 45.0), (0.0, 1.0)).uprights(marks))
+    heights = [piece.split('"')[0] for piece in drawn.split(' y="')[1:]]
+    assert len(set(heights)) == 3

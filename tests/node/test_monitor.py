@@ -109,6 +109,19 @@ def test_a_tare_is_taken_off_what_is_shown_and_off_nothing_else() -> None:
     assert bench.run(0.2).level_g == pytest.approx(full.level_g + 352.0, abs=2.0)
 
 
+def test_a_tare_that_is_asked_for_while_something_moves_is_taken_at_rest() -> None:
+    bench = Bench([ForeignPut(8.0, BOARD, 352.0, 420.0, 180.0)])
+    while not (board := bench.run(0.2)).moving:
+        assert bench.clock.ns < 10**12 + 20 * 10**9
+    assert not bench.monitor.tare(BOARD)
+    board = bench.run(0.2)
+    assert board.tare_waits
+    assert board.tare_g is None
+    board = bench.run(5.0)
+    assert not board.tare_waits
+    assert board.level_g == pytest.approx(0.0, abs=1.0)
+
+
 def test_a_cell_that_falls_silent_takes_the_boards_weight_with_it_and_is_named() -> None:
     """P7: the weight without it would be wrong."""
     silent = {"from": 10**18}

@@ -9,7 +9,7 @@ import pytest
 from drivers.errors import DriverError
 from edge.config.demo import demo_node_path
 from edge.config.setup import load_setup
-from edge.node.board_source import BoardSourceError, HardwareSource, TraceSource, check_board
+from edge.node.board_source import BoardSourceError, HardwareSource, TraceSource, UnknownBoardError, check_board
 from edge.node.simulate import simulate_trace
 from edge.node.simulated_installer import SimulatedClock
 from edge.node.state_lock import NodeRunsError, StateLock
@@ -82,9 +82,9 @@ def test_another_board_that_fails_is_nobodys_matter(node):
 
 def test_a_board_that_isnt_there_is_named_with_those_that_are(node):
     setup = load_setup(node)
-    with pytest.raises(BoardSourceError, match="did you mean 'shelf-2'"):
+    with pytest.raises(UnknownBoardError, match="did you mean 'shelf-2'"):
         check_board(setup, "shelf-3", node)
-    with pytest.raises(BoardSourceError, match="it has shelf-1, shelf-2"):
+    with pytest.raises(UnknownBoardError, match="it has shelf-1, shelf-2"):
         check_board(setup, "freezer", node)
 
 
