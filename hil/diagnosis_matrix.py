@@ -22,10 +22,10 @@ from hil.diagnosis_cases import Case
 from hil.diagnosis_modes import MODES
 from hil.diagnosis_sound import sound
 
-REPORTING_SEED = 90_000_000
+REPORTING_SEED = 110_000_000
 """Seeds below it were used for tuning, seeds from it on never were. (Reporting once began at 500 000, at 40 000 000,
-at 60 000 000 and at 80 000 000; after a look at what failed there rules were changed, so they are tuning seeds now. The
-last tuning was on 52 000 000 to 57 000 000.)
+at 60 000 000, at 80 000 000 and at 90 000 000; after that rules were changed, so they are tuning seeds now. The last
+tuning was on 52 000 000 to 58 500 000.)
 """
 LEAST_NAMED, MOST_ALARMS = 0.95, 0.005
 SEVERITIES = ("mild", "plain", "grave")

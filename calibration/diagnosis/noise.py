@@ -59,6 +59,7 @@ class CellNoise:
     wander_over_noise: the wander against what the noise alone does to means of so many samples.
     roaming: the wander by stretches of some seconds.
     calm: bool[n], of the usable samples: those in calm windows.
+    judged_counts: float64[m], what single samples scatter by in the windows that the level is of; drift hardly shows.
     """
 
     counts: float
@@ -70,6 +71,7 @@ class CellNoise:
     wander_over_noise: float
     roaming: Roaming
     calm: Bools
+    judged_counts: Floats
 
     @property
     def restless(self) -> bool:
@@ -91,8 +93,10 @@ def cell_noise(cell: CellSamples, rate_hz: float) -> CellNoise | None:
     number = counts.size // in_window
     windows = counts[: number * in_window].reshape(number, in_window)
     skips = windows[:, 2:] - windows[:, :-2]  # every second one: neighbours are correlated, and drift hardly shows
-    rms = np.sqrt((skips**2).mean(axis=1) / 2.0 / (1.0 - NOISE_CORRELATION[1]))
+    single = skips / math.sqrt(2.0 * (1.0 - NOISE_CORRELATION[1]))
+    rms = np.sqrt((single**2).mean(axis=1))
     calm_rms = _calm_level(rms, in_window - 2)
+    judged = rms <= calm_rms * (1.0 + 2.0 * _chance(in_window - 2))
     calm = np.zeros(counts.size, np.bool_)
     calm[: number * in_window] = np.repeat(rms <= 2.5 * max(calm_rms, 0.3), in_window)
     means = windows.mean(axis=1)
@@ -108,6 +112,7 @@ def cell_noise(cell: CellSamples, rate_hz: float) -> CellNoise | None:
         wander / max(calm_rms * math.sqrt(2.0 / in_window), 1e-9),
         _roaming(means, max(3, round(_STRETCH_S * rate_hz / in_window)), floor * math.sqrt(2.0 / in_window)),
         calm,
+        single[judged].ravel(),
     )
 
 
@@ -115,8 +120,12 @@ def _calm_level(rms: Floats, terms: int) -> float:
     """The level that the calmer windows scatter around: a low quantile of a chi distribution lies below its middle."""
     if rms.size < 4:
         return float(rms.min())
-    scatter = 1.0 / math.sqrt(2.0 * terms * 0.6)  # 0.6: the terms overlap
-    return float(np.quantile(rms, _CALM_QUANTILE)) / max(0.5, 1.0 - _CALM_SIGMAS * scatter)
+    return float(np.quantile(rms, _CALM_QUANTILE)) / max(0.5, 1.0 - _CALM_SIGMAS * _chance(terms))
+
+
+def _chance(terms: int) -> float:
+    """Share by which the rms of so many differences is off by chance."""
+    return 1.0 / math.sqrt(2.0 * terms * 0.6)  # 0.6: the terms overlap
 
 
 def _floor(counts: Floats, calm_rms: float) -> float:

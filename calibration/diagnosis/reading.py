@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from calibration.diagnosis.clockwork import LEAST_SAMPLES, ChipClock
 from calibration.diagnosis.faults import Fault
@@ -23,6 +24,10 @@ BY_CHANCE = 1e-4
 BAD_SHARE = 0.10  # of the samples: beyond it a cell doesn't weigh any more in time
 MOSTLY, NEARLY_ALL = 0.5, 0.9
 SILENT_S, SILENT_PERIODS = 1.5, 12.0  # no restart takes longer than 6.5 periods, or 0.42 s
+QUIET = 12.0
+"""Spread of five samples before an extra pulse, in median steps from one to the next: by chance it is over 9 once in
+ten thousand."""
+SMEARS = (np.array([1.0, 11.0, 11.0, 1.0, 0.0]) / 11.0, np.array([1.0, 12.0, 22.0, 12.0, 1.0]) / 22.0)
 JITTER = 0.02  # rms of a period; chips have 0.00006 (section 1), a shelf MCU's stamps add less than 0.01 at 80 SPS
 
 
@@ -161,6 +166,7 @@ def _unflagged_slips(cell: CellSamples) -> int:
     noise = max(float(np.median(np.abs(np.diff(codes)))), 4.0)
     twice = (np.abs(off[:, 0] - before) < 6.0 * noise) & (np.abs(before) > 100.0 * noise)
     twice &= np.abs(off[:, 1] - off[:, 0]) > 20.0 * noise
+    twice &= _smeared_on(off[:, 1:], noise)
     one = (np.abs(off[:, 1] - off[:, 2]) < 0.03 * np.abs(off[:, 1])) & (np.abs(off[:, 4]) < 10.0 * noise)
     one &= np.abs(11.0 * off[:, 3] / _nonzero(off[:, 2]) - 1.0) < 0.1
     two = (np.abs(22.0 * off[:, 1] / _nonzero(12.0 * off[:, 2]) - 1.0) < 0.03) & (np.abs(off[:, 5]) < 10.0 * noise)
@@ -168,12 +174,24 @@ def _unflagged_slips(cell: CellSamples) -> int:
     two &= np.abs(12.0 * off[:, 4] / _nonzero(off[:, 3]) - 1.0) < 0.1
     smeared = (one | two) & (np.abs(off[:, 2]) > 300.0 * noise)
     moved = np.ptp(earlier, axis=1)  # what rings takes all figures in turn
-    twice, smeared = (
-        twice & (moved < 0.5 * np.abs(off[:, 0])),
-        smeared & (moved < 0.5 * np.abs(off[:, 1:3]).max(axis=1)),
-    )
+    twice &= moved < QUIET * noise
+    smeared &= moved < 0.5 * np.abs(off[:, 1:3]).max(axis=1)
     hits = np.flatnonzero(twice | smeared)
     return int(np.count_nonzero(np.diff(hits, prepend=-10) > 4))
+
+
+def _smeared_on(off: Floats, noise: float) -> npt.NDArray[np.bool_]:
+    """Whether what follows an extra pulse is as the filter makes it: parts of one jump, or of none, then as before.
+
+    A hand on a cell that stands near zero takes it to twice what it was, too, but doesn't go on like that. ``off``:
+    float64[n, 5], of the samples after it against those before.
+    """
+    found = np.zeros(len(off), np.bool_)
+    for parts in SMEARS:
+        jump = off @ parts / float(parts @ parts)
+        left = np.abs(off - jump[:, None] * parts).max(axis=1)
+        found |= left < 6.0 * noise + 0.03 * np.abs(jump)
+    return found
 
 
 def _nonzero(values: Floats) -> Floats:

@@ -17,7 +17,13 @@ def diagnose(
     seconds: Annotated[
         float | None, typer.Option(metavar="S", help="How long: 8 to 600. Usual: 20; of a trace the last 600.")
     ] = None,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Diagnose a recording (.mcap).")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Diagnose a recording (.mcap) with the setup and the calibration in it, or with NODE.yaml's if named.",
+        ),
+    ] = None,
     supply: Annotated[
         str | None, typer.Option(metavar="VOLT", help="The amplifiers' analog supply, if you know it: 5V, 2.7V.")
     ] = None,
@@ -38,15 +44,16 @@ def diagnose(
 
     from edge.cli.diagnose_show import say, show
     from edge.cli.errors import warn
-    from edge.cli.node_choice import node_file
+    from edge.cli.node_choice import node_file, quantity
     from edge.cli.outputs import refuse_overwriting
+    from edge.config.quantity import SUPPLY
     from edge.node.diagnose import check_seconds, raise_losses
     from edge.node.diagnose_report import check_report, write_report
-    from edge.node.diagnose_sources import diagnosed, gathered_from, supply_volts
+    from edge.node.diagnose_sources import diagnosed, gathered_from
 
     if trace is None:
         config = node_file(config)
-    supply_v = supply_volts(supply)
+    supply_v = None if supply is None else quantity(SUPPLY, supply, "--supply")
     if seconds is not None:
         check_seconds(seconds)
     if report is not None:

@@ -37,7 +37,13 @@ _NEEDS_CALM = (Fault.NOISY, Fault.FLOATING, Fault.MAINS, Fault.IMPULSES, Fault.D
 
 
 class DiagnosisError(ShelfedgeError, ValueError):
-    """A diagnosis is asked for that can't be made. Examples: a board that isn't there, a trace without samples."""
+    """A diagnosis is asked for that can't be made. Example: a trace without samples."""
+
+
+class DiagnosisUsageError(DiagnosisError):
+    """Wrong usage. Examples: a board that isn't there, a time in which nothing can be seen."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -121,11 +127,11 @@ def joined(blocks: Sequence[SampleBlock], from_ns: int) -> dict[str, SampleBlock
 
 
 def chosen(gathered: Gathered, boards: Sequence[str]) -> Gathered:
-    """Only these boards of it; all where none are named. Raises DiagnosisError for one that the setup doesn't have."""
+    """Only these boards of it; all where none are named. Raises DiagnosisUsageError for one that isn't in the setup."""
     there = gathered.setup.node.boards
     unknown = [board for board in boards if board not in there]
     if unknown:
-        raise DiagnosisError(f"no board {unknown[0]!r} here; expected one of {', '.join(there)}")
+        raise DiagnosisUsageError(f"no board {unknown[0]!r} here; expected one of {', '.join(there)}")
     if not boards:
         return gathered
     node = gathered.setup.node.model_copy(update={"boards": {name: there[name] for name in there if name in boards}})
@@ -217,9 +223,9 @@ def _links(gathered: Gathered) -> list[PartVerdict]:
 
 
 def check_seconds(seconds: float) -> float:
-    """Raises DiagnosisError for a time in which nothing can be seen, or that nobody would wait for."""
+    """Raises DiagnosisUsageError for a time in which nothing can be seen, or that nobody would wait for."""
     if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise DiagnosisError(f"--seconds {seconds:g}: expected {SHORTEST_S:g} to {LONGEST_S:g}")
+        raise DiagnosisUsageError(f"--seconds {seconds:g}: expected {SHORTEST_S:g} to {LONGEST_S:g}")
     return seconds
 
 

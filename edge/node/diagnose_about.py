@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from edge.node.calibrate import store_of
 from edge.node.parts import package_version
 from firmware_bridge.errors import ShelfedgeError
 
+_RESTORED = re.compile(r"; no\. [0-9]+ restored(?: (\S+))?")
+
 
 def about(
     name: str,
@@ -23,10 +26,12 @@ def about(
     health: Mapping[str, Any] | None,
     now: datetime,
     ended: datetime | None = None,
+    beside: Path | None = None,
 ) -> dict[str, str]:
     """By label, for people. ``setup``: the one that was diagnosed with, as the node or the recording has it.
 
-    ``now`` and ``ended``, the time of the newest sample of a recording, with their zones.
+    ``now`` and ``ended``, the time of the newest sample of a recording, with their zones. ``beside``: the node file
+    that a recording was diagnosed with, instead of the setup in it.
     """
     found = {"node" if node_path is not None else "recording": name}
     if node_path is not None:
@@ -41,23 +46,30 @@ def about(
     if node_path is not None:
         found["machine"] = f"{versions.get('model') or platform.machine()}, {platform.node()}"
     if setup is not None:
-        store = _store(setup, node_path)
+        store = _store(setup, node_path or beside)
+        origin = "" if node_path is not None else f"from {beside.name}" if beside is not None else "from the trace"
         for board in setup.node.boards:
             record = setup.calibration.get(board)
-            found[f"calibration of {board}"] = "none" if record is None else record_text(record, store, now)
+            found[f"calibration of {board}"] = (
+                f"none {origin}".rstrip() if record is None else record_text(record, store, now, origin)
+            )
     return found
 
 
-def record_text(record: BoardCalibration, store: CalibrationStore | None, now: datetime) -> str:
-    """Its number among the board's records, when, who, with what: ``record 3, 2026-11-20 by anna, 2 kg; 1 day old``."""
+def record_text(record: BoardCalibration, store: CalibrationStore | None, now: datetime, origin: str = "") -> str:
+    """Its number among the board's records, when, who, with what: ``record 3, 2026-11-20 by anna, 2 kg; 1 day old``.
+
+    ``origin``: of which file it is, where that isn't plain.
+    """
     run = record.run
-    parts = list(_number(record, store))
+    parts = [*_number(record, store), *([origin] if origin else [])]
     when = run.when if run is not None and run.when else record.made
     made = _time(when)
     parts.append(f"{made:%Y-%m-%d %H:%M}" if made is not None else when or "nobody wrote down when")
     if run is not None:
         parts += [f"by {run.who}"] if run.who else []
         parts += [", ".join(run.weights)] if run.weights else []
+    parts += _restored(record)
     text = ", ".join(parts)
     return text if made is None else f"{text}; {_age(made, now)} old"
 
@@ -85,6 +97,13 @@ def _number(record: BoardCalibration, store: CalibrationStore | None) -> Iterato
         return
     if kept:
         yield f"record {kept[-1]}"
+
+
+def _restored(record: BoardCalibration) -> Iterator[str]:
+    """Its run is as old as ever, but it was taken out of use meanwhile."""
+    if found := _RESTORED.search(record.made):
+        when = _time(found[1] or "")
+        yield f"restored {when:%Y-%m-%d %H:%M}" if when is not None else "restored"
 
 
 def _time(text: str) -> datetime | None:

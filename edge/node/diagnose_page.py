@@ -16,7 +16,9 @@ grid-template-columns:3.5rem 13rem 1fr;gap:.1rem .6rem}.part .body{grid-column:3
 .remedy{font-weight:600}.plots{display:grid;gap:.8rem .6rem;
 grid-template-columns:repeat(auto-fill,minmax(15rem,1fr))}figure{margin:0}
 figcaption{font-size:.8rem;color:var(--soft)}figcaption b{color:var(--ink)}svg{width:100%;height:auto;display:block}
-svg text{font:10.5px system-ui,sans-serif;fill:var(--soft)}svg .dim{font-size:9px;opacity:.8}.key{display:inline-block;
+svg text{font:10.5px system-ui,sans-serif;fill:var(--soft)}svg .dim{font-size:9px;opacity:.8}
+svg .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px}.whole{white-space:nowrap}
+.key{display:inline-block;
 width:.7rem;height:.7rem;border-radius:50%;margin:0 .25rem 0 .5rem}ul{padding-left:1.2rem;margin:.4rem 0}
 @media(max-width:40rem){.part{grid-template-columns:3.5rem 1fr}.part .body{grid-column:1/-1}.plots{
 grid-template-columns:1fr}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}

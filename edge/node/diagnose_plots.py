@@ -47,16 +47,14 @@ def _value(look: CellLook) -> tuple[Floats, str]:
 
 
 def histogram_svg(look: CellLook, supply_v: float | None) -> str:
-    """Differences of calm samples two apart, as nV of one sample, with what the datasheet allows."""
+    """What the verdict on the noise is of, as nV of one sample, with what the datasheet allows.
+
+    In grey where the board was hardly left alone, so that no noise was judged.
+    """
     samples, noise = look.samples, look.noise
-    if noise is None or samples.cell.kind == OTHER or not noise.calm.any():
+    if noise is None or samples.cell.kind == OTHER or noise.judged_counts.size < 8:
         return ""
-    counts = samples.counts[samples.usable]
-    both = noise.calm[2:] & noise.calm[:-2]
-    off = (counts[2:] - counts[:-2])[both] / math.sqrt(2.0 * (1.0 - physics.NOISE_CORRELATION[1]))
-    if off.size < 8:
-        return ""
-    nv = off * physics.nv_per_count(supply_v or physics.SUPPLIES_V[1], samples.cell.gain)
+    nv = noise.judged_counts * physics.nv_per_count(supply_v or physics.SUPPLIES_V[1], samples.cell.gain)
     allowed = physics.datasheet_noise_nv(look.clock.rate_hz or 10.0)
     reach = max(4.0 * allowed, float(np.percentile(np.abs(nv), 99)))
     many, edges = np.histogram(nv, bins=_BINS, range=(-reach, reach))
@@ -65,7 +63,8 @@ def histogram_svg(look: CellLook, supply_v: float | None) -> str:
     curve = nv.size * width / allowed / math.sqrt(2 * math.pi) * np.exp(-0.5 * (curve_x / allowed) ** 2)
     top = max(float(many.max()), min(float(curve.max()), 3.0 * float(many.max())), 1.0) * 1.1
     frame = Frame((-reach, reach), (0.0, top), "nV", "samples")
-    bars = [frame.bar(float(a), float(a) + width, float(n)) for a, n in zip(edges[:-1], many, strict=True) if n]
+    colour = "var(--soft)" if noise.restless else "var(--c0)"
+    bars = [frame.bar(float(a), float(a) + width, float(n), colour) for a, n in zip(edges[:-1], many, strict=True) if n]
     return frame.drawn([*bars, frame.line(curve_x, curve, "var(--pass)")], "noise histogram")
 
 
@@ -82,10 +81,12 @@ def spectrum_svg(look: CellLook, supply_v: float | None) -> str:
     frame = Frame((0.0, float(spectrum.hz[-1])), span, "Hz", "nV/√Hz", logarithmic=True)
     folded = sorted((physics.alias_hz(true_hz, rate_hz), true_hz) for true_hz in spectrum.searched)
     mains = spectrum.mains.true_hz if spectrum.mains is not None else 0.0
-    marks = [
-        frame.upright(at, f"{true_hz:.0f}→{at:.1f}", row % 4, "var(--fail)" if true_hz == mains else "var(--warn)")
-        for row, (at, true_hz) in enumerate(folded)
-    ]
+    marks = frame.uprights(
+        [
+            (at, f"{true_hz:.0f}→{at:.1f}", "var(--fail)" if true_hz == mains else "var(--warn)")
+            for at, true_hz in folded
+        ]
+    )
     drawn = [*marks, frame.level(floor, "datasheet"), frame.line(*thinned(spectrum.hz[1:], level))]
     return frame.drawn(drawn, "spectrum with the mains' aliases")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibration.diagnosis.cell import CellLook
 from calibration.diagnosis.diagnose import BoardLook
+from calibration.diagnosis.physics import SOUND_BOARDS
 from calibration.diagnosis.verdicts import Diagnosis, Finding, PartVerdict, Verdict
 from edge.node.diagnose import DiagnosisError
 from edge.node.diagnose_board_plots import legend, loads_svg, place_svg
@@ -112,12 +113,7 @@ def _cell(look: BoardLook, cell: CellLook) -> Iterator[str]:
     codes, listed = codes_svg(cell)
     figures = [
         _figure(time_svg(cell), "Every sample", "Dots: not used, since flagged. Look for jumps, drift, bursts."),
-        _figure(
-            histogram_svg(cell, supply_v),
-            "Noise while calm",
-            "Line: what the datasheet allows at this rate. Much wider: supply, shield, floating wires. Far narrower: "
-            "no signal at all." + ("" if supply_v else " For 5 V at the amplifier; --supply says another."),
-        ),
+        _figure(histogram_svg(cell, supply_v), "Noise while calm", _noise_caption(cell, supply_v)),
         _figure(
             spectrum_svg(cell, supply_v),
             "Spectrum",
@@ -134,6 +130,17 @@ def _cell(look: BoardLook, cell: CellLook) -> Iterator[str]:
     yield f"<h3>{_text(look.board.board)} {_text(cell.samples.cell.name)}</h3>"
     shown = "".join(figures)
     yield f'<div class="plots">{shown}</div>' if shown else '<p class="soft">No samples to show.</p>'
+
+
+def _noise_caption(cell: CellLook, supply_v: float | None) -> str:
+    told = "Line: what the datasheet allows at this rate. "
+    if cell.noise is not None and cell.noise.restless:
+        told += "Shaken: not judged; the board was hardly left alone."
+    else:
+        told += f"Over {SOUND_BOARDS:g} times as wide: supply, shield, floating wires. Far narrower: no signal at all."
+    if supply_v:
+        return told
+    return f'{told} For 5 V at the amplifier; <span class="whole">--supply</span> says another.'
 
 
 def _figure(svg: str, title: str, caption: str) -> str:

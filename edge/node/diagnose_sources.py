@@ -7,7 +7,6 @@ is locked for the time of the diagnosis, so that no node starts meanwhile and fi
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,8 +25,6 @@ from edge.node.diagnose_attach import Attached, asked, attached, silent
 from edge.node.diagnose_hardware import opened
 from edge.node.diagnose_node import link_parts, node_part, refused_part, running_facts, stopped_facts
 
-_SUPPLY = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*V?\s*$", re.IGNORECASE)
-
 Say = Callable[[str], None]
 
 
@@ -40,6 +37,7 @@ class Source:
         node_path, setup: None for a trace. problem: why the config can't be used.
         runs: a node runs with it. health: what that said; None where it doesn't answer.
         findings, unseen: what was found, and couldn't be seen, on the way.
+        beside: the node file that was named beside a trace, and wins over the setup in it.
     """
 
     name: str
@@ -52,17 +50,7 @@ class Source:
     findings: Sequence[Finding] = ()
     unseen: Sequence[str] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
-
-
-def supply_volts(text: str | None) -> float | None:
-    """What ``--supply`` says. Raises DiagnosisError for what no amplifier runs on."""
-    if text is None:
-        return None
-    match = _SUPPLY.match(text)
-    volts = float(match[1]) if match else 0.0
-    if not 2.5 <= volts <= 5.5:
-        raise DiagnosisError(f"--supply {text}: expected the amplifiers' analog supply, 2.6V to 5.5V (HX711 datasheet)")
-    return volts
+    beside: Path | None = None
 
 
 def gathered_from(
@@ -75,7 +63,7 @@ def gathered_from(
     """
     if trace is not None:
         setup = None if config is None else load_setup(config)
-        return Source(str(trace), from_trace(trace, setup, seconds or TRACE_S))
+        return Source(str(trace), from_trace(trace, setup, seconds or TRACE_S), beside=config)
     assert config is not None
     try:
         setup = load_setup(config)
@@ -127,7 +115,7 @@ def diagnosed(
         found, looks = diagnose(gathered, now, supply_v, parts)
         setup = gathered.setup
     ended = source.gathered.ended if source.gathered is not None else None
-    said = about(source.name, setup, source.node_path, source.health, now, ended)
+    said = about(source.name, setup, source.node_path, source.health, now, ended, source.beside)
     return dataclasses.replace(found, about=said), looks
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from calibration.diagnosis.verdicts import Diagnosis, Finding, PartKind, PartVerdict, Verdict
 
 WIDTH, WIDEST = 80, 120
+_NUMBER = re.compile(r"(?<![\w.^])[0-9]+(?:\.[0-9]+)?(?!\w)")
 Paint = Callable[[str, Verdict], str]
 """Gives a word the colour of a verdict, without making it any wider on the screen."""
 _KINDS = (PartKind.NODE, PartKind.LINK, PartKind.BOARD, PartKind.CELL, PartKind.CAMERA)  # what explains others first
@@ -183,9 +185,26 @@ def measured(part: PartVerdict) -> str:
 
 
 def _remarks(found: Diagnosis) -> Iterable[str]:
+    """A line each, but one for cells of a board whose remarks differ in their figures alone."""
+    alike: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for part in found.parts:
+        whole = part.name.split(" ")[0] if part.kind is PartKind.CELL else f"{part.kind} {part.name}"
         for finding in part.remarks:
-            yield f"{part.name}: {finding.fault}: {finding.evidence}"
+            short = finding.evidence.split(": ")[0]  # behind it stands what each cell has for itself
+            key = (whole, finding.fault, _NUMBER.sub("0", short))
+            alike.setdefault(key, []).append((part.name, finding.evidence))
+    for (_, fault, _), told in alike.items():
+        names, evidences = [name for name, _ in told], [evidence for _, evidence in told]
+        yield f"{_names(names)}: {fault}: {evidences[0] if len(told) == 1 else _spanning(evidences)}"
+
+
+def _spanning(evidences: Sequence[str]) -> str:
+    """The same sentence with other figures, as one: ``1..3 of 1281..1420 codes``."""
+    shorts = [evidence.split(": ")[0] for evidence in evidences]
+    numbers = [_NUMBER.findall(short) for short in shorts]
+    spans = [(min(column, key=float), max(column, key=float)) for column in zip(*numbers, strict=True)]
+    told = iter(low if float(low) == float(high) else f"{low}..{high}" for low, high in spans)
+    return _NUMBER.sub(lambda match: next(told), shorts[0])
 
 
 def _unseen(found: Diagnosis) -> Iterable[str]:

@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 340, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 18, 24
+_LETTER, _ROW = 6.2, 12  # at most so wide and high is a letter of a label
 COLOURS = 8
 """The page has so many for lines: ``var(--c0)`` and on; the same cell has the same everywhere."""
 
@@ -71,24 +72,30 @@ class Frame:
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
         )
 
-    def bar(self, x_from: float, x_to: float, y: float) -> str:
+    def bar(self, x_from: float, x_to: float, y: float, colour: str = "var(--c0)") -> str:
         """A bar from 0 up."""
         top, base = self.y(y), self.y(max(0.0, self._y0))
         left, right = self.x(x_from), self.x(x_to)
         return (
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{max(right - left, 0.5):.1f}" height="{base - top:.1f}" '
-            'fill="var(--c0)" opacity=".45"/>'
+            f'fill="{colour}" opacity=".45"/>'
         )
 
-    def upright(self, x: float, label: str, row: int = 0, colour: str = "var(--warn)") -> str:
-        """A dashed line upwards, its label at the top; labels in several rows don't hide each other."""
-        at = self.x(x)
-        right = at > WIDTH - 60
-        return (
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" stroke="{colour}" '
-            f'stroke-dasharray="3 3"/><text x="{at + (-2 if right else 2):.1f}" y="{_TOP + 9 + 10 * row}" '
-            f'text-anchor="{"end" if right else "start"}">{html.escape(label)}</text>'
-        )
+    def uprights(self, marks: Sequence[tuple[float, str, str]]) -> list[str]:
+        """Dashed lines upwards at x with a label and a colour; each label in the first row where it hides no other."""
+        lines, labels = [], []
+        taken: list[float] = []  # by row, where its last label ends
+        for x, label, colour in sorted(marks):
+            at, wide = self.x(x), _LETTER * len(label)
+            begin = at + 2 if at + 2 + wide < WIDTH else at - 2 - wide
+            row = next((k for k, end in enumerate(taken) if begin > end), len(taken))
+            taken[row : row + 1] = [begin + wide]
+            lines.append(
+                f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" stroke="{colour}" '
+                'stroke-dasharray="3 3"/>'
+            )
+            labels.append(f'<text x="{begin:.1f}" y="{_TOP + 9 + _ROW * row}" class="halo">{html.escape(label)}</text>')
+        return [*lines, *labels]
 
     def level(self, y: float, label: str, colour: str = "var(--pass)") -> str:
         """A line across, its label above its end."""

@@ -258,3 +258,35 @@ def test_a_board_that_rings_takes_all_figures_in_turn_and_slips_no_gain() -> Non
         return codes - 400_000.0 + 2_400.0 + swing
 
     assert Fault.GAIN_SLIPS not in {each.fault for each in cell_0(spoilt(board(rms=40.0), rings)).findings}
+
+
+def test_a_cell_near_zero_that_a_hand_takes_past_twice_what_it_was_slips_no_gain() -> None:
+    def hands(t: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        moved = np.zeros(t.size)
+        for begin in np.arange(2.0, 18.0, 2.0):  # one sample of the ramp is twice 9 000, the next is far beyond
+            k = int(np.searchsorted(t, begin))
+            moved[k : k + 12] += 9_000.0 * np.arange(1, 13) ** 2
+        return codes - 400_000.0 + 9_000.0 + moved
+
+    assert Fault.GAIN_SLIPS not in {each.fault for each in cell_0(spoilt(board(rms=40.0), hands)).findings}
+
+
+def test_an_extra_pulse_is_known_by_twice_the_code_and_the_filters_smear_after_it() -> None:
+    def slips(t: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        for k in range(100, 1500, 200):
+            level = codes[k]
+            codes[k] = 2 * level
+            codes[k + 1 : k + 5] -= level * np.array([1, 11, 11, 1]) / 24
+        return codes
+
+    found = next(each for each in cell_0(spoilt(board(), slips)).findings if each.fault is Fault.GAIN_SLIPS)
+    assert found.verdict is Verdict.WARN
+
+
+def test_the_noise_shown_is_the_noise_judged_though_hands_shake_half_of_the_windows() -> None:
+    def shaken(t: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        return codes + np.where(np.floor(t) % 2 == 1, noise(t.size, 130.0, 5), 0.0)
+
+    found = cell_noise(cells_of(spoilt(board(rms=60.0), shaken))[0], RATES_HZ[0])
+    assert found is not None
+    assert float(np.std(found.judged_counts)) == pytest.approx(found.counts, rel=0.1)
