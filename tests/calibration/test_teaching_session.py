@@ -66,7 +66,7 @@ def test_skus_of_like_weight_are_named_with_what_decides_instead():
     lemonade = alike["lemonade-033"]
     assert lemonade.by_weight > 0.02
     assert lemonade.decides == "place"
-    assert "the place decides: they lie 594 mm apart" in lemonade.sentence("cola-033")
+    assert "the place decides: the middles of two units, one in each slot, are 594 mm" in lemonade.sentence("cola-033")
     assert "water-1" not in alike  # 352 g and 1032 g, 560 mm apart
 
 

@@ -48,11 +48,13 @@ def test_a_check_in_a_terminal_on_real_firmware_and_a_second_program_that_wants_
 
     def another(terminal: Terminal) -> None:
         if not second and terminal.screen.full:
-            command = [sys.executable, "-m", "edge.cli.main", "calibrate", "shelf-1", str(node), "--weight", "2 kg"]
+            command = [sys.executable, "-m", "edge.cli.main", "calibrate", "shelf-1", str(other), "--weight", "2 kg"]
             second.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
     with LivePort(installation, tmp_path, SEED) as port:
         node = node_for(installation, tmp_path, port.rig.port)
+        (tmp_path / "other").mkdir()  # of the same node it would already be refused at that one's lock
+        other = node_for(installation, tmp_path / "other", port.rig.port)
         CalibrationStore(tmp_path / "calibration").save(true_record(installation))
         before = (tmp_path / "calibration" / "shelf-1.json").read_bytes()
         weight = f"{installation.weight_g:g} g"
