@@ -12,7 +12,9 @@ from edge.fusion.board import BoardFusion
 from edge.fusion.memory import Hands
 from edge.fusion.model import board_model, sku_table
 from edge.fusion.senses import Mark
+from edge.fusion.sightings import Sightings
 from edge.trace.event import Event
+from edge.trace.sighting import Sighting
 
 
 class Fusion:
@@ -25,11 +27,13 @@ class Fusion:
         first_event_number: of each board's events. A node that takes another planogram goes on counting.
     Attributes:
         blind_boards: boards of the node file that can't be weighed with, and why.
+        sightings: what cameras have told.
     """
 
     def __init__(self, setup: Setup, first_event_number: int = 1) -> None:
         skus = sku_table(setup)
         hands = Hands()
+        self.sightings = Sightings()
         self.blind_boards: dict[str, str] = {}
         self.boards: dict[str, BoardFusion] = {}
         for name, board in setup.node.boards.items():
@@ -55,12 +59,17 @@ class Fusion:
         """Whether nothing is open on any board."""
         return all(board.at_rest for board in self.boards.values())
 
-    def push(self, blocks: Sequence[SampleBlock], until_ns: int | None = None) -> list[Event]:
+    def push(
+        self, blocks: Sequence[SampleBlock], until_ns: int | None = None, sightings: Sequence[Sighting] = ()
+    ) -> list[Event]:
         """Take samples, each board's in order of time, and return what they decide.
 
         ``until_ns``: all samples of all boards before this time have been given (now or earlier). Without it, that is
         taken to be the oldest of the boards' newest samples. Blocks of boards that can't be weighed with are ignored.
+        ``sightings``: in any order; those that are `Sightings.give`'s too late ones are passed over.
         """
+        if sightings:
+            self.sightings.give(sightings)
         for block in blocks:
             board = self.boards.get(block.board)
             if board is None or len(block) == 0:
@@ -78,6 +87,7 @@ class Fusion:
         """The stream is over: decide everything that is still open, board by board."""
         events = self._decide(None)
         now_ns = max(self._heard_ns.values(), default=0)
+        self.sightings.look_from(now_ns)
         for board in self.boards.values():
             events += board.finish(now_ns)
         return events
@@ -87,10 +97,12 @@ class Fusion:
         names = list(self.boards)
         while self._waiting and (until_ns is None or self._waiting[0][0] < until_ns):
             _, order, _, mark = heapq.heappop(self._waiting)
+            self.sightings.look_from(mark.decided_ns)
             events += self.boards[names[order]].decide(mark)
         if until_ns is not None:
             for board in self.boards.values():
                 board.senses.forget(until_ns)
+            self.sightings.decided(until_ns)
         return events
 
 
