@@ -33,6 +33,10 @@ class Reason(StrEnum):
     TOO_STEADY = "temperature too steady"
     UNRELATED = "temperature doesn't explain it"
     NO_THERMOMETER = "no thermometer"
+    MARK_ELSEWHERE = "mark elsewhere"
+    MARKS_DISAGREE = "marks disagree"
+    PLANE_UNKNOWN = "places not known"
+    MAP_OFF = "map no longer holds"
 
     WIRING_DIFFERS = "wiring differs"
     WIRING_UNSURE = "wiring unsure"
@@ -42,6 +46,10 @@ class Reason(StrEnum):
     PLACE_UNSURE = "place unsure"
     UNTOLD = "not known"
     ZERO_MOVED = "zero moved"
+    MARKS_ROUGH = "marks roughly placed"
+    PLANE_UNSURE = "places partly unsure"
+    PRINT_SCALED = "print not to scale"
+    LENS_BENDS = "lens bends"
 
 
 TOLD_ONLY = frozenset(
@@ -54,6 +62,10 @@ TOLD_ONLY = frozenset(
         Reason.PLACE_UNSURE,
         Reason.UNTOLD,
         Reason.ZERO_MOVED,
+        Reason.MARKS_ROUGH,
+        Reason.PLANE_UNSURE,
+        Reason.PRINT_SCALED,
+        Reason.LENS_BENDS,
     }
 )
 
@@ -63,7 +75,7 @@ class Finding:
     """One thing found.
 
     Attributes:
-        subject: the cell's, place's or board's name that it is about; empty for the whole board.
+        subject: the cell's, place's, mark's or board's name that it is about; empty for the whole board or camera.
         evidence: what was measured, and against what.
         remedy: what to do next, in one sentence; empty where nothing needs doing.
     """

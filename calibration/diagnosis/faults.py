@@ -61,6 +61,17 @@ class Fault(StrEnum):
     MCU_FIRMWARE = "other firmware"
     DRIVER = "driver can't read"
 
+    # A camera.
+    NO_PICTURES = "no pictures"
+    FROZEN = "picture frozen"
+    COVERED = "lens covered"
+    DARK = "too dark"
+    MOVED = "camera moved"
+    FEW_PICTURES = "too few pictures"
+    LEFT_OUT = "pictures left out"
+    MODEL = "model not used"
+    NO_TRACKS = "no tracks from a node"
+
     # The node.
     CONFIG = "config refused"
     NOT_ANSWERING = "node doesn't answer"
@@ -134,6 +145,15 @@ _REMEDIES: dict[Fault, str] = {
     Fault.MCU_RESTARTS: "check the MCU's supply and its USB cable",
     Fault.MCU_FIRMWARE: "run `shelfedge flash` so that the MCU has the firmware of this shelfedge",
     Fault.DRIVER: "do what the driver says, then diagnose again",
+    Fault.NO_PICTURES: "look after the camera's cable at both ends and its supply",
+    Fault.FROZEN: "the camera hangs: if it doesn't recover, switch the computer off and on",
+    Fault.COVERED: "look what hangs before the lens, and clean it",
+    Fault.DARK: "switch the light on, or take the cap off the lens",
+    Fault.MOVED: "put it back where it looked, or run `shelfedge calibrate camera` and restart the node",
+    Fault.FEW_PICTURES: "take load off this machine and look after its cooling, or lower rate_hz or size",
+    Fault.LEFT_OUT: "lower rate_hz or size of this camera, or give the node fewer cameras",
+    Fault.MODEL: "correct model and labels of this camera in the node file",
+    Fault.NO_TRACKS: "look whether that node runs, sees people and reaches the broker",
     Fault.CONFIG: "correct the files and check them with `shelfedge config check NODE.yaml`",
     Fault.NOT_RUNNING: "start it with `sudo systemctl start shelfedge`, or `shelfedge run NODE.yaml`",
     Fault.NOT_ANSWERING: "see its log (`journalctl -u shelfedge`), then `sudo systemctl restart shelfedge`",

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from calibration.record import FORMAT_VERSION, BoardCalibration
 from calibration.store import CalibrationStore
 from calibration.store_errors import StoreError
+from edge.config.camera_records import CAMERA_RECORD
 from edge.config.errors import Problem
 from edge.config.node_file import NodePieces
 from edge.config.text_file import read_text
@@ -21,8 +22,10 @@ from edge.config.yaml_source import KeyPath, Located, key_path, parse_yaml
 
 
 def record_files(path: Path) -> list[Path]:
-    """The record itself, or the records in a folder; anything but `*.json` in there (older records) isn't read."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    """The record itself, or the boards' records in a folder; older records and cameras' aren't read."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.glob("*.json") if not file.name.endswith(CAMERA_RECORD))
 
 
 def read_records(path: Path, node: NodePieces, problems: list[Problem]) -> dict[str, BoardCalibration]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from edge.config.quantity import Age, Bytes, Seconds
+from edge.config.quantity import Age, Bytes, FrameHertz, Seconds
 from edge.config.section import Section
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -61,7 +61,11 @@ class OutboxOptions(Section):
 
 
 class RecordingOptions(Section):
-    """The ring of raw samples on the node's disk, out of which `shelfedge record` takes traces."""
+    """The ring of raw samples on the node's disk, out of which `shelfedge record` takes traces.
+
+    Pictures are kept only where `frames` asks for them: they show people. They have a ring of their own, so that they
+    never push out samples.
+    """
 
     size_bytes: Bytes = Field(
         default=1e9,
@@ -69,6 +73,14 @@ class RecordingOptions(Section):
         description="The most it takes on the disk, 5 MB at least: 1 GB; 0 MB: none",
     )
     age_s: Age = Field(default=72 * 3600.0, validation_alias="age", description="How long it reaches back: 72 h")
+    frames_hz: FrameHertz | None = Field(
+        default=None,
+        validation_alias="frames",
+        description="Pictures of each camera that are kept a second, at most, for example 5 Hz; left out: none at all",
+    )
+    frames_size_bytes: Bytes = Field(
+        default=1e9, validation_alias="frames_size", description="The most that pictures take on the disk: 1 GB"
+    )
 
 
 class HealthOptions(Section):

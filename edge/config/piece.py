@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edge.config.errors import Problem
-from edge.config.schema import ID_HINT, ID_PATTERN
+from edge.config.ids import ID_HINT, ID_PATTERN
 from edge.config.wording import close_match, problem_at, what_is_expected
 from edge.config.yaml_source import KeyPath, Located, plain
 
@@ -24,6 +24,7 @@ class Piece:
         values: the fields that are valid, by attribute name.
         node: where they stand; path: the keys that lead there.
         problems: the list that all pieces of a setup share.
+        meant: keys that unknown ones were probably meant to be.
     """
 
     model: type[BaseModel]
@@ -32,6 +33,7 @@ class Piece:
     node: Located
     problems: list[Problem]
     values: dict[str, Any] = field(default_factory=dict)
+    meant: set[str] = field(default_factory=set)
 
     def add(self, attribute: str | None, expected: str, *inside: int) -> None:
         """Report a problem with a field (or with an item of its list), or with the piece as a whole."""
@@ -53,7 +55,7 @@ def read_piece(
     if not isinstance(node.value, dict):
         piece.add(None, f"expected a mapping with the keys {', '.join(names)}")
         return piece
-    meant = _report_unknown_keys(piece, node.value, list(names))
+    meant = piece.meant = _report_unknown_keys(piece, node.value, list(names))
     for name, attribute in names.items():
         required = model.model_fields[attribute].is_required()
         entry = node.value.get(name)

@@ -28,6 +28,7 @@ class Quantity:
         units: factor to the base unit by unit; the first one is the base unit.
         lowest, highest: the range in the base unit, both ends allowed.
         above_zero: zero itself is refused.
+        signed: a minus sign may stand before it.
     """
 
     what: str
@@ -36,6 +37,7 @@ class Quantity:
     lowest: float = 0.0
     highest: float = math.inf
     above_zero: bool = False
+    signed: bool = False
 
     @property
     def base_unit(self) -> str:
@@ -45,7 +47,8 @@ class Quantity:
     def pattern(self) -> str:
         """The regular expression that a text must match as a whole; it means the same to Python and to JavaScript."""
         names = "|".join(name for name, _ in self.units)
-        return rf"^({_NUMBER}) *({names})$"
+        sign = "-?" if self.signed else ""
+        return rf"^({sign}{_NUMBER}) *({names})$"
 
     def parse(self, value: Any) -> float:
         """A text with a unit (out of a file), or a number in the base unit (out of Python), in the base unit.
@@ -83,7 +86,7 @@ class Quantity:
         if bare := _BARE_NUMBER.fullmatch(text):
             example = f"{text} {self.base_unit}" if bare[1] == text else self.example
             raise ValueError(f"a number without a unit; expected {self.what} such as '{example}'")
-        if text.startswith("-"):
+        if text.startswith("-") and not self.signed:
             raise ValueError(f"must not be negative; expected {self.hint()}")
         if re.match(r"[0-9]+,[0-9]", text):
             raise ValueError(f"the decimal sign is a point, not a comma; expected {self.hint()}")
@@ -106,12 +109,16 @@ _WEIGHT_UNITS = (("g", 1), ("kg", 1000))
 
 POSITION = Quantity("a length", _LENGTH_UNITS, "30 mm", highest=10_000)
 LENGTH = Quantity("a length", _LENGTH_UNITS, "900 mm", highest=10_000, above_zero=True)
+FLOOR = Quantity("a length", _LENGTH_UNITS, "1200 mm", lowest=-1e6, highest=1e6, signed=True)
+HEIGHT = Quantity("a height", _LENGTH_UNITS, "1.1 m", highest=10_000)
+ANGLE = Quantity("an angle", (("deg", 1), ("°", 1)), "90 deg", lowest=-360, highest=360, signed=True)
 SPREAD = Quantity("a weight", _WEIGHT_UNITS, "2 g", highest=500_000)
 WEIGHT = Quantity("a weight", _WEIGHT_UNITS, "352 g", highest=500_000, above_zero=True)
 CAPACITY = Quantity("a weight", _WEIGHT_UNITS, "10 kg", highest=2_000_000, above_zero=True)
 SUPPLY = Quantity("a supply", (("V", 1),), "5 V", lowest=2.6, highest=5.5)  # of an HX711, by its datasheet
 SENSITIVITY = Quantity("a sensitivity", (("mV/V", 1),), "1 mV/V", lowest=0.01, highest=100)
 RATE = Quantity("a sampling rate", (("Hz", 1), ("kHz", 1000)), "80 Hz", lowest=1, highest=1000)
+FRAME_RATE = Quantity("a rate", (("Hz", 1),), "5 Hz", lowest=0.1, highest=120)
 DURATION = Quantity("a time", (("ms", 1), ("s", 1000), ("min", 60_000)), "400 ms", highest=86_400_000)
 INTERVAL = Quantity("a time", (("s", 1), ("min", 60), ("h", 3600)), "60 s", lowest=1, highest=86_400)
 AGE = Quantity("a time", (("s", 1), ("min", 60), ("h", 3600), ("d", 86_400)), "30 d", lowest=1, highest=3650 * 86_400)
@@ -119,6 +126,9 @@ SIZE = Quantity("a size", (("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9)
 
 PositionMillimetres = Annotated[float, BeforeValidator(POSITION.parse), WithJsonSchema(POSITION.json_schema())]
 Millimetres = Annotated[float, BeforeValidator(LENGTH.parse), WithJsonSchema(LENGTH.json_schema())]
+FloorMillimetres = Annotated[float, BeforeValidator(FLOOR.parse), WithJsonSchema(FLOOR.json_schema())]
+HeightMillimetres = Annotated[float, BeforeValidator(HEIGHT.parse), WithJsonSchema(HEIGHT.json_schema())]
+Degrees = Annotated[float, BeforeValidator(ANGLE.parse), WithJsonSchema(ANGLE.json_schema())]
 SpreadGrams = Annotated[
     float, BeforeValidator(SPREAD.parse), WithJsonSchema(SPREAD.json_schema() | {"type": ["string", "null"]})
 ]
@@ -129,3 +139,4 @@ Seconds = Annotated[float, BeforeValidator(INTERVAL.parse), WithJsonSchema(INTER
 Age = Annotated[float, BeforeValidator(AGE.parse), WithJsonSchema(AGE.json_schema())]
 Bytes = Annotated[float, BeforeValidator(SIZE.parse), WithJsonSchema(SIZE.json_schema())]
 Hertz = Annotated[float, BeforeValidator(RATE.parse), WithJsonSchema(RATE.json_schema())]
+FrameHertz = Annotated[float, BeforeValidator(FRAME_RATE.parse), WithJsonSchema(FRAME_RATE.json_schema())]

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from edge.config.camera_schema import Camera, Place, TracksOptions
+from edge.config.driver_schema import DriverOptions
+from edge.config.ids import Id, Reference, Text
 from edge.config.live_schema import HealthOptions, MetricsOptions, OutboxOptions, RecordingOptions, UplinkOptions
 from edge.config.quantity import (
     CapacityGrams,
@@ -30,17 +26,9 @@ from edge.config.quantity import (
 )
 from edge.config.section import Section
 
-DRIVER_TYPES = ("simulated", "trace", "bridge", "spi", "gpio", "iio")
 MOST_CELLS = 8
+MOST_CAMERAS = 8
 MOST_ITEMS = 10_000
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-ID_HINT = "a name of letters, digits, '.', '_' and '-' that begins with a letter or digit (at most 64 characters)"
-
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
-"""A name that may become part of an MQTT topic or of a file's name."""
-Reference = Annotated[str, WithJsonSchema({"type": ["string", "integer"], "pattern": ID_PATTERN})]
-"""An `Id` as a value. A barcode may stand there without quotes: the file's text counts, digit for digit."""
-_Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def _begins_before_it_ends(extent: tuple[float, float]) -> tuple[float, float]:
@@ -74,32 +62,6 @@ class Cell(Section):
     )
 
 
-class DriverOptions(Section):
-    """Which kind of hardware a board hangs on. What a driver may be told, `drivers.kind_options` says."""
-
-    type: str
-    options: dict[str, object] = Field(default_factory=dict)
-
-    @field_validator("type")
-    @classmethod
-    def _type_is_known(cls, value: str) -> str:
-        if value not in DRIVER_TYPES:
-            raise ValueError(f"expected a known driver: {', '.join(DRIVER_TYPES)}")
-        return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_alone(cls, value: Any) -> Any:
-        return {"type": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """In YAML: the driver's name, or a mapping of `type` and the driver's own options side by side."""
-        kind = {"type": "string", "enum": list(DRIVER_TYPES)}
-        options = {"type": "object", "properties": {"type": kind}, "required": ["type"], "additionalProperties": True}
-        return {"title": "Driver", "anyOf": [kind, options]}
-
-
 class Board(Section):
     """A shelf board on one to eight load cells."""
 
@@ -109,10 +71,13 @@ class Board(Section):
     driver: DriverOptions = Field(
         description="What the board hangs on: a driver's name, or a mapping {type: name, ...} with the driver's options"
     )
-    thermometer: _Text | None = Field(
+    thermometer: Text | None = Field(
         default=None,
         description="The thermometer at its cells: 'tmp36' or 'lm35' at the shelf MCU's A7, or a file that the kernel "
         "has its thousandths of a degree in, for example /sys/bus/w1/devices/28-0316a2795d4e/temperature",
+    )
+    place: Place | None = Field(
+        default=None, description="Where it stands in the store; without it no camera can tell who stood before it"
     )
     cells: dict[Id, Cell] = Field(
         min_length=1, max_length=MOST_CELLS, description="The board's load cells by id, in the order of their index"
@@ -128,17 +93,28 @@ class FusionOptions(Section):
 
 
 class NodeFile(Section):
-    """A shelfedge node file: one node, its boards and their load cells."""
+    """A shelfedge node file: one node, its boards and their load cells, its cameras."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["boards", "planogram"], "properties": {"boards": {"minProperties": 1}}},
+                {"required": ["cameras"], "properties": {"boards": {"maxProperties": 0}}},
+            ]
+        }
+    )
 
     node: Id = Field(description="The node's id; it becomes part of MQTT topics and file names")
     store: Id | None = Field(default=None, description="The store's id; it becomes part of MQTT topics")
-    planogram: _Text = Field(description="The planogram file, relative to this file")
-    calibration: _Text | None = Field(
+    planogram: Text = Field(
+        default="", description="The planogram file, relative to this file; a node with cameras and no boards has none"
+    )
+    calibration: Text | None = Field(
         default=None,
         description="Folder with a <board>.json calibration record per board, or one such file, relative to this file",
     )
     fusion: FusionOptions = Field(default_factory=FusionOptions, description="How events are decided")
-    state: _Text | None = Field(
+    state: Text | None = Field(
         default=None,
         description="Folder for what the node keeps (outbox, recording), relative to this file; left out: "
         "/var/lib/shelfedge where there is one, else 'state' beside this file",
@@ -148,13 +124,19 @@ class NodeFile(Section):
     uplink: UplinkOptions | None = Field(default=None, description="Where events go; left out: nowhere, they are kept")
     health: HealthOptions = Field(default_factory=HealthOptions, description="How often the node says how it is")
     metrics: MetricsOptions | None = Field(default=None, description="The page for Prometheus; left out: none")
-    boards: dict[Id, Board] = Field(min_length=1, description="The node's boards by id")
+    boards: dict[Id, Board] = Field(
+        default_factory=dict, description="The node's boards by id; a node that has cameras may have none"
+    )
+    cameras: dict[Id, Camera] = Field(
+        default_factory=dict, max_length=MOST_CAMERAS, description="The node's cameras by id, unique in the store"
+    )
+    tracks: TracksOptions = Field(default_factory=TracksOptions, description="Tracks of people, of and for other nodes")
 
 
 class Sku(Section):
     """A product that is sold from the shelf."""
 
-    name: _Text = Field(description="What people call it")
+    name: Text = Field(description="What people call it")
     weight_g: Grams = Field(validation_alias="weight", description="Weight of one unit with its packing: '352 g'")
     spread_g: SpreadGrams = Field(
         validation_alias="spread",

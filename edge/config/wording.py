@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pydantic_core import ErrorDetails
 
 from edge.config.errors import Problem
-from edge.config.schema import ID_HINT, ID_PATTERN
+from edge.config.ids import ID_HINT, ID_PATTERN
 from edge.config.yaml_source import KeyPath, Located, key_path
 
 _MOST_COMPARED = 200

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from config_texts import NODE, PLANOGRAM, Write
 
+from edge.config.driver_schema import DriverOptions
 from edge.config.errors import ConfigError
-from edge.config.schema import Board, Cell, DriverOptions, Sku, Slot
+from edge.config.schema import Board, Cell, Sku, Slot
 from edge.config.setup import load_setup, setup_from_texts
 
 

@@ -14,7 +14,7 @@ from drivers.iio import IioDriver
 from drivers.kind_options import SpiOptions
 from drivers.replayed import ReplayedDriver
 from drivers.spi import SpiDriver
-from edge.config.schema import DRIVER_TYPES
+from edge.config.driver_schema import DRIVER_TYPES
 from firmware_bridge.errors import ShelfedgeError
 
 PINS = {"pins": {"a": {"sck": 5, "dout": 6}}}

@@ -6,7 +6,8 @@ import numpy as np
 
 from calibration.record import BoardCalibration, CellCalibration
 from drivers.samples import SampleBlock
-from edge.config.schema import Board, Cell, DriverOptions, HealthOptions, NodeFile, Planogram
+from edge.config.driver_schema import DriverOptions
+from edge.config.schema import Board, Cell, HealthOptions, NodeFile, Planogram
 from edge.config.setup import Setup
 
 RATE_HZ = 80.0

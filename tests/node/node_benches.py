@@ -9,8 +9,10 @@ import numpy as np
 from drivers.errors import DriverError
 from drivers.notices import Notice
 from drivers.samples import SampleBlock
-from edge.config.schema import Board, Cell, DriverOptions
+from edge.config.driver_schema import DriverOptions
+from edge.config.schema import Board, Cell
 from edge.trace.event import Event
+from edge.trace.sighting import Sighting
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -112,12 +114,14 @@ class Kept:
 
     def __init__(self) -> None:
         self.blocks: list[SampleBlock] = []
+        self.sightings: list[Sighting] = []
         self.events: list[Event] = []
         self.late_ns: list[int] = []
         self.untils: list[int] = []
 
-    def record(self, blocks: Sequence[SampleBlock]) -> None:
+    def record(self, blocks: Sequence[SampleBlock], sightings: Sequence[Sighting]) -> None:
         self.blocks += blocks
+        self.sightings += sightings
 
     def saw(self, blocks: Sequence[SampleBlock], until_ns: int) -> None:
         self.untils.append(until_ns)

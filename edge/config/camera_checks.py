@@ -1,0 +1,48 @@
+"""What no field of a camera can tell alone: boards that aren't there, options without what they belong to."""
+
+from __future__ import annotations
+
+from drivers.camera.options import misfits
+from edge.config.node_file import NodePieces
+from edge.config.wording import close_match, problem_at
+
+
+def check_cameras(pieces: NodePieces) -> None:
+    """Every camera looks at something that is there, has a name of its own, and no model's options without a model."""
+    boards = pieces.boards
+    for name, camera in pieces.cameras.items():
+        looks_at = camera.values.get("looks_at")
+        board = None if looks_at is None else looks_at.board
+        if boards is not None and board is not None and board not in boards:
+            guess = close_match(board, boards)
+            hint = f"did you mean '{guess}'?" if guess else f"expected one of: {', '.join(boards)}"
+            expected = f"there is no such board; {hint}"
+            camera.problems.append(problem_at(camera.file, camera.path, camera.node, ("looks_at", "board"), expected))
+        if boards is not None and name in boards:
+            camera.add(None, f"a board is called '{name}' too; expected a name of its own, since both stand in notices")
+        if "model" not in camera.values:
+            given = camera.node.value if isinstance(camera.node.value, dict) else {}
+            for option in ("labels", "threads"):
+                if option in given and "model" not in given:
+                    camera.add(option, "expected model beside it; without one it means nothing")
+
+
+def check_sight(pieces: NodePieces) -> None:
+    """Cameras' drivers get options that they know; tracks of others have a way here; pictures are kept of somebody.
+
+    A trace may bring a node file that says otherwise: nothing is run by it.
+    """
+    for camera in pieces.cameras.values():
+        driver = camera.values.get("driver")
+        for misfit in [] if driver is None else misfits(driver.type, driver.options):
+            keys = ("driver", *misfit.where)
+            camera.problems.append(problem_at(camera.file, camera.path, camera.node, keys, misfit.text))
+    tracks, recording = pieces.sections.get("tracks"), pieces.sections.get("recording")
+    if tracks is not None and tracks.values.get("nodes"):
+        if "uplink" not in pieces.sections:
+            tracks.add("nodes", "expected uplink in this file: tracks of other nodes come over the broker")
+        own = pieces.node.values.get("node")
+        if own in tracks.values["nodes"]:
+            tracks.add("nodes", f"{own} is this node itself; expected others (its own cameras' tracks count anyway)")
+    if recording is not None and recording.values.get("frames_hz") and not pieces.cameras:
+        recording.add("frames_hz", "expected cameras in this file; there is none whose pictures could be kept")
