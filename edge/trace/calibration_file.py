@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
 from edge.trace.errors import TraceError, TraceFileError
+from edge.trace.format import CAMERA_RECORD_SUFFIX
 
 if TYPE_CHECKING:
     from edge.config.setup import Setup
@@ -21,6 +22,7 @@ def with_calibration_file(setup: Setup, path: Path) -> Setup:
     records: dict[str, BoardCalibration] = {}
     try:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        files = [file for file in files if not file.name.endswith(CAMERA_RECORD_SUFFIX)]
         for file in files:
             records |= calibration_from_json(file.read_bytes().decode("utf-8-sig"), str(file))
     except OSError as error:
@@ -41,6 +43,17 @@ def with_calibration_file(setup: Setup, path: Path) -> Setup:
             )
     known_records = {board: record for board, record in records.items() if board in setup.node.boards}
     return replace(setup, calibration={**setup.calibration, **known_records})
+
+
+def with_stored_cameras(setup: Setup, stored: Setup | None) -> Setup:
+    """``setup`` with a trace's own camera records where it has none: for cameras that look at the same in both."""
+    cameras = {} if stored is None else stored.cameras
+    taken = {
+        name: record
+        for name, record in cameras.items()
+        if name not in setup.cameras and name in setup.node.cameras and setup.node.cameras[name].board == record.board
+    }
+    return replace(setup, cameras={**setup.cameras, **taken}) if taken else setup
 
 
 def with_stored_records(setup: Setup, attachment: bytes | None) -> Setup:

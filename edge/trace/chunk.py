@@ -83,14 +83,15 @@ def messages(chunk: Chunk) -> Iterator[tuple[int, memoryview, bool]]:
             yield int.from_bytes(data[begin : begin + 2], "little"), data[begin:at], True
 
 
-def channel_encoding(record: memoryview) -> str | None:
-    """The message encoding out of a channel record, or None when the record doesn't add up."""
+def channel_topic(record: memoryview) -> tuple[str | None, str | None]:
+    """Topic and message encoding out of a channel record; None for what doesn't add up."""
     content = bytes(record)
     topic_end = 8 + int.from_bytes(content[4:8], "little")
     size = int.from_bytes(content[topic_end : topic_end + 4], "little")
     if topic_end + 4 + size > len(content):
-        return None
-    return content[topic_end + 4 : topic_end + 4 + size].decode("utf-8", "replace")
+        return None, None
+    topic, encoding = content[8:topic_end], content[topic_end + 4 : topic_end + 4 + size]
+    return topic.decode("utf-8", "replace"), encoding.decode("utf-8", "replace")
 
 
 def _unzstd(packed: memoryview, open_size: int) -> bytes:

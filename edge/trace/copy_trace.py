@@ -6,9 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
-from drivers.samples import SampleBlock
 from edge.trace.errors import TraceError
 from edge.trace.format import EPOCH_NS, LABELS
 from edge.trace.labels import labels_to_json
@@ -23,16 +20,18 @@ Progress = Callable[[int, int], None]
 def recover(reader: TraceReader, target: Path, progress: Progress | None = None) -> int:
     """Write all that is intact as a sound trace; returns its samples. ``reader.losses`` says what is missing.
 
+    What cameras saw and their frames go along.
+
     ``reader`` must have been opened with ``known_only=False``. Raises TraceError, writing nothing, when nothing is
     intact.
     """
-    return _copy(reader, target, dict(reader.attachments), lambda block: block, progress)
+    return _copy(reader, target, dict(reader.attachments), None, None, progress)
 
 
 def cut(
     reader: TraceReader, target: Path, from_s: float | None, to_s: float | None, progress: Progress | None = None
 ) -> int:
-    """Write the samples from ``from_s`` (with it) to ``to_s`` (without it); returns how many.
+    """Write samples, sightings and frames from ``from_s`` (with it) to ``to_s`` (without it); returns the samples.
 
     Seconds count from the first sample; None: from the beginning, to the end. Times in the piece stay those of the
     trace's clock. Labels of moves that lie wholly inside go along. Raises TraceError, writing nothing, for a piece
@@ -52,13 +51,8 @@ def cut(
     if reader.has_labels:
         attachments[LABELS] = labels_to_json(inside).encode()
 
-    def piece(block: SampleBlock) -> SampleBlock:
-        first = 0 if begin_ns is None else int(np.searchsorted(block.time_ns, begin_ns))
-        last = len(block) if end_ns is None else int(np.searchsorted(block.time_ns, end_ns))
-        return block.part(first, max(first, last))
-
     try:
-        return _copy(reader, target, attachments, piece, progress, end_ns)
+        return _copy(reader, target, attachments, begin_ns, end_ns, progress)
     except _NothingToCopyError:
         length = "" if reader.end_ns is None else f"; the trace is {(reader.end_ns - start_ns) / 1e9:.3f} s long"
         raise TraceError(f"{reader.path}: no samples in that piece{length}") from None
@@ -70,36 +64,38 @@ def first_time_ns(reader: TraceReader) -> int:
         return reader.begin_ns
     for blocks in reader.epochs():
         return min(int(block.time_ns[0]) for block in blocks)
+    for epoch in reader.whole_epochs():
+        return epoch.times_ns[0]
     raise TraceError(f"{reader.path}: no intact samples in it")
 
 
 class _NothingToCopyError(TraceError):
-    """No sample was left to write."""
+    """Nothing was left to write."""
 
 
 def _copy(
     reader: TraceReader,
     target: Path,
     attachments: dict[str, bytes],
-    piece: Callable[[SampleBlock], SampleBlock],
+    begin_ns: int | None,
+    end_ns: int | None,
     progress: Progress | None,
-    end_ns: int | None = None,
 ) -> int:
     refuse_same_file(reader.path, target)
     epoch_ns = reader.epoch_ns or EPOCH_NS
     with ExitStack() as stack:
         writer: TraceWriter | None = None
-        for blocks in reader.epochs():
-            if end_ns is not None and min(int(block.time_ns[0]) for block in blocks) >= end_ns:
+        for epoch in reader.whole_epochs():
+            if end_ns is not None and epoch.begin_ns >= end_ns:
                 break
-            for block in map(piece, blocks):
-                if len(block):
-                    writer = writer or stack.enter_context(
-                        TraceWriter(
-                            target, reader.stored_setup, epoch_ns=epoch_ns, attachments=attachments, notes=reader.notes
-                        )
+            piece = epoch.part(begin_ns, end_ns)
+            if piece is not None:
+                writer = writer or stack.enter_context(
+                    TraceWriter(
+                        target, reader.stored_setup, epoch_ns=epoch_ns, attachments=attachments, notes=reader.notes
                     )
-                    writer.write(block)
+                )
+                writer.write_epoch(piece)
             if progress:
                 progress(reader.bytes_read, reader.file_bytes)
         if writer is None:

@@ -29,6 +29,8 @@ MEDIA_TYPES = {"yaml": "application/yaml", "json": "application/json"}
 METADATA_FORMAT = "shelfedge.trace"
 METADATA_TOTALS = "shelfedge.totals"
 TOPIC_PREFIX = "/samples/"
+SIGHTINGS_TOPIC = "/sightings"
+CAMERA_RECORD_SUFFIX = ".camera.json"
 
 
 def sealed(values: Mapping[str, str]) -> dict[str, str]:

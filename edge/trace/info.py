@@ -11,7 +11,9 @@ import numpy.typing as npt
 from drivers.samples import SampleBlock, SampleFlag
 from edge.trace.chip_findings import CellFindings, findings_text
 from edge.trace.counted import counted
+from edge.trace.epoch import Epoch
 from edge.trace.format import FORMAT_VERSION
+from edge.trace.info_sights import SightsSummary
 from edge.trace.reader import TraceReader
 from edge.trace.runs import LongestRun
 
@@ -75,6 +77,7 @@ class TraceSummary:
     cells: dict[tuple[str, int], CellSummary] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
     chips: dict[tuple[str, int], CellFindings] = field(default_factory=dict)
+    sights: SightsSummary = field(default_factory=SightsSummary)
 
     @property
     def sample_count(self) -> int:
@@ -102,6 +105,14 @@ class TraceSummary:
                     name = (flag.name or str(flag.value)).lower().replace("_", " ")
                     self.flags[name] = self.flags.get(name, 0) + count
 
+    def saw(self, epoch: Epoch) -> None:
+        """What cameras saw in an epoch."""
+        self.sights.add(epoch.sightings, epoch.frames)
+        if not epoch.blocks:
+            first, last = epoch.times_ns
+            self.begin_ns = first if self.begin_ns is None else min(self.begin_ns, first)
+            self.end_ns = last if self.end_ns is None else max(self.end_ns, last)
+
 
 def summarize(reader: TraceReader, progress: Callable[[int, int], None] | None = None) -> TraceSummary:
     """One pass over a trace that was opened with ``known_only=False``."""
@@ -111,9 +122,11 @@ def summarize(reader: TraceReader, progress: Callable[[int, int], None] | None =
         records = setup.calibration[name].cells if setup is not None and name in setup.calibration else {}
         for index, cell in enumerate(board.cells):
             summary.chips[name, index] = CellFindings.of(records.get(cell))
-    for blocks in reader.epochs():
-        for block in blocks:
+    for epoch in reader.whole_epochs():
+        for block in epoch.blocks:
             summary.add(block)
+        if epoch.sightings or epoch.frames:
+            summary.saw(epoch)
         if progress:
             progress(reader.bytes_read, reader.file_bytes)
     return summary
@@ -140,6 +153,7 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
         lines.append(f"weighed   {', '.join(calibrated) or 'no board has a calibration'}")
     else:
         lines.append(f"config    {reader.setup_problem}")
+    lines += summary.sights.lines(reader.camera_texts)
     flags = ", ".join(f"{count} {name}" for name, count in sorted(summary.flags.items()))
     lines.append(f"flags     {flags or 'none'}")
     lines += ["", *_table(reader, summary, boards)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -14,16 +15,21 @@ import numpy as np
 
 from drivers.samples import SampleBlock
 from edge.trace import format as layout
-from edge.trace.block_codec import MESSAGE_ENCODING, DecodedBlock, decode_block
-from edge.trace.calibration_file import with_stored_records
+from edge.trace.block_codec import DecodedBlock, decode_block
+from edge.trace.calibration_file import with_stored_cameras, with_stored_records
 from edge.trace.cell_order import CellOrder
-from edge.trace.chunk import Chunk, ChunkDamagedError, channel_encoding, messages
+from edge.trace.channels import Channels, Content
+from edge.trace.chunk import Chunk, ChunkDamagedError, messages
+from edge.trace.epoch import Epoch
 from edge.trace.errors import BlockDamagedError, TraceDamagedError, TraceError, TraceFileError
 from edge.trace.event import Label
 from edge.trace.format import MAGIC
+from edge.trace.frame_codec import RecordedFrame, decode_frame
 from edge.trace.labels import labels_from_json
 from edge.trace.loss import Loss, losses_text
 from edge.trace.records import Attachment, Header, LooseMessage, Metadata, RecordWalk
+from edge.trace.sighting import ShelfLook, Sighting, TrackPoint
+from edge.trace.sighting_codec import decode_sightings
 from edge.trace.tail import totals
 from firmware_bridge.errors import ShelfedgeError
 
@@ -95,6 +101,13 @@ class TraceReader:
         """How far `epochs` has come, out of ``file_bytes``."""
         return self._walk.position if self._walk else 0
 
+    @property
+    def camera_texts(self) -> dict[str, str]:
+        """The cameras' calibration records in the trace, JSON by camera."""
+        suffix = layout.CAMERA_RECORD_SUFFIX
+        records = {name: data for name, data in self.attachments.items() if name.endswith(suffix)}
+        return {name.removesuffix(suffix): data.decode("utf-8", "replace") for name, data in records.items()}
+
     @cached_property
     def stored_setup(self) -> Setup | None:
         """The config in the trace; None where it is missing or damaged, and then ``setup_problem`` says why."""
@@ -109,7 +122,11 @@ class TraceReader:
                 return None
         try:
             return setup_from_texts(
-                texts[layout.NODE_FILE], texts[layout.PLANOGRAM], texts.get(layout.CALIBRATION, ""), str(self.path)
+                texts[layout.NODE_FILE],
+                texts[layout.PLANOGRAM],
+                texts.get(layout.CALIBRATION, ""),
+                str(self.path),
+                self.camera_texts,
             )
         except ShelfedgeError as error:
             self.setup_problem = f"{error}\n{self.path}: the config in the trace can't be used; give one with --config"
@@ -119,12 +136,13 @@ class TraceReader:
     def setup(self) -> Setup | None:
         """The config that was given, or else the one in the trace; None where there is neither.
 
-        A given config without a board's calibration takes the trace's. A board that was recorded in grams keeps it in
-        any case: a converter's says nothing about grams.
+        A given config without a board's or a camera's calibration takes the trace's. A board that was recorded in grams
+        keeps it in any case: a converter's says nothing about grams.
         """
         if self._given is None:
             return self.stored_setup
-        return with_stored_records(self._given, self.attachments.get(layout.CALIBRATION))
+        given = with_stored_records(self._given, self.attachments.get(layout.CALIBRATION))
+        return with_stored_cameras(given, self.stored_setup) if self.camera_texts else given
 
     def require_setup(self) -> Setup:
         """`setup`. Raises TraceError, saying what to do, where there is none."""
@@ -155,29 +173,37 @@ class TraceReader:
 
         Never sleeps, holds 60 epochs at most. ``losses`` starts anew with each call.
         """
+        for epoch in self.whole_epochs(sightings=False, frames=False):
+            yield epoch.blocks
+
+    def whole_epochs(self, sightings: bool = True, frames: bool = True) -> Iterator[Epoch]:
+        """As `epochs`, with what cameras saw and, if wanted, their frames; there may be epochs without samples."""
         order = CellOrder(self.stored_setup, self.setup) if self._known_only and self.setup is not None else None
         self.losses = list(self._label_losses)
-        held: dict[int, dict[str, list[SampleBlock]]] = {}
+        wanted = (
+            {Content.SAMPLES} | ({Content.SIGHTINGS} if sightings else set()) | ({Content.FRAME} if frames else set())
+        )
+        held: dict[int, _Held] = {}
         waiting: list[int] = []
         last_ns: dict[str, int] = {}
         done_ns: int | None = None
-        for decoded in self._blocks():
-            block = decoded.block if order is None else order.fitted(decoded)
-            if not len(block):
+        for content, payload, offset in self._payloads(wanted):
+            piece = self._decoded(content, payload, offset)
+            if piece is None or (order is not None and not piece.fit(order)):
                 continue
-            epoch_ns = decoded.epoch_begin_ns
-            if done_ns is not None and epoch_ns <= done_ns:
-                self._lose_unordered(block, len(block))
+            if done_ns is not None and piece.epoch_ns <= done_ns:
+                self._lose_late(piece)
                 continue
-            if epoch_ns not in held:
-                held[epoch_ns] = {}
-                heapq.heappush(waiting, epoch_ns)
-            held[epoch_ns].setdefault(block.board, []).append(block)
+            if piece.epoch_ns not in held:
+                held[piece.epoch_ns] = _Held()
+                heapq.heappush(waiting, piece.epoch_ns)
+            held[piece.epoch_ns].take(piece)
             if len(waiting) > layout.HOLD_EPOCHS + 1:
                 done_ns = heapq.heappop(waiting)
-                yield from self._in_order(held.pop(done_ns), last_ns)
+                yield from self._in_order(done_ns, held.pop(done_ns), last_ns)
         while waiting:
-            yield from self._in_order(held.pop(heapq.heappop(waiting)), last_ns)
+            epoch_ns = heapq.heappop(waiting)
+            yield from self._in_order(epoch_ns, held.pop(epoch_ns), last_ns)
         if order is not None:
             self.losses += order.losses()
 
@@ -190,37 +216,51 @@ class TraceReader:
                 f"{losses_text(str(self.path), self.losses)}\n{self.path}: the rest was used{advice}"
             )
 
-    def _blocks(self) -> Iterator[DecodedBlock]:
+    def _payloads(self, wanted: set[Content]) -> Iterator[tuple[Content, bytes | memoryview, int]]:
+        """What is wanted of all messages in the order of the file, and the offset of each one's record."""
         walk = self._walk = RecordWalk(self._file, self.file_bytes)
         walk.losses = self.losses
-        foreign: set[int] = set()
+        channels = Channels()
         for record in walk.records():
             if isinstance(record, LooseMessage):
-                if record.channel_id not in foreign:
-                    yield from self._decoded(record.payload, record.offset)
+                content = channels.content(record.channel_id, record.payload)
+                if content in wanted:
+                    yield content, record.payload, record.offset
             elif isinstance(record, Chunk):
                 try:
                     for channel, data, is_channel in messages(record):
                         if is_channel:
-                            encoding = channel_encoding(data)
-                            (foreign.discard if encoding == MESSAGE_ENCODING else foreign.add)(channel)
-                        elif channel not in foreign:
-                            yield from self._decoded(data, record.offset)
+                            channels.learn(channel, data)
+                        elif (content := channels.content(channel, data)) in wanted:
+                            yield content, data, record.offset
                 except ChunkDamagedError as error:
                     self.losses.append(Loss(f"the rest of a chunk can't be used: {error}", record.offset))
 
-    def _decoded(self, payload: bytes | memoryview, offset: int) -> Iterator[DecodedBlock]:
+    def _decoded(self, content: Content, payload: bytes | memoryview, offset: int) -> _Piece | None:
         try:
-            yield decode_block(payload)
+            if content is Content.SAMPLES:
+                decoded = decode_block(payload)
+                return _Piece(decoded.epoch_begin_ns, decoded)
+            if content is Content.SIGHTINGS:
+                seen = decode_sightings(payload, (TrackPoint, ShelfLook))
+                if seen.unknown:
+                    self.losses.append(
+                        Loss(f"{seen.unknown} sightings are of kinds that this shelfedge doesn't know", offset)
+                    )
+                return _Piece(seen.epoch_begin_ns, None, seen.sightings)
+            frame = decode_frame(payload)
         except BlockDamagedError as error:
-            self.losses.append(Loss(f"a block of samples can't be used: {error}", offset))
+            self.losses.append(Loss(f"a block of {content.value} can't be used: {error}", offset))
+            return None
+        epoch_ns = self.epoch_ns or layout.EPOCH_NS
+        return _Piece(frame.time_ns // epoch_ns * epoch_ns, None, [], frame)
 
-    def _in_order(self, boards: dict[str, list[SampleBlock]], last_ns: dict[str, int]) -> Iterator[list[SampleBlock]]:
+    def _in_order(self, epoch_ns: int, held: _Held, last_ns: dict[str, int]) -> Iterator[Epoch]:
         """One epoch: parts joined, boards in order of the config, and no board's time ever going back."""
         known = list(self.setup.node.boards) if self.setup is not None else []
         blocks = []
-        for board in sorted(boards, key=lambda name: (known.index(name) if name in known else len(known), name)):
-            parts = boards[board]
+        for board in sorted(held.boards, key=lambda name: (known.index(name) if name in known else len(known), name)):
+            parts = held.boards[board]
             block = parts[0] if len(parts) == 1 else _sorted(SampleBlock.join(parts))
             before = int(np.searchsorted(block.time_ns, last_ns[board])) if board in last_ns else 0
             if before:
@@ -229,8 +269,16 @@ class TraceReader:
             if len(block):
                 last_ns[board] = int(block.time_ns[-1])
                 blocks.append(block)
-        if blocks:
-            yield blocks
+        if blocks or held.sightings or held.frames:
+            held.frames.sort(key=lambda frame: (frame.time_ns, frame.camera))
+            yield Epoch(epoch_ns, blocks, held.sightings, held.frames)
+
+    def _lose_late(self, piece: _Piece) -> None:
+        if piece.decoded is not None:
+            self._lose_unordered(piece.decoded.block, len(piece.decoded.block))
+            return
+        what = "a frame lies" if piece.frame is not None else f"{len(piece.sightings)} sightings lie"
+        self.losses.append(Loss(f"{what} before what was already read; not used", None, None, *[piece.epoch_ns] * 2))
 
     def _lose_unordered(self, block: SampleBlock, n_samples: int) -> None:
         what = f"{n_samples} samples of board {block.board} lie before samples already read; they aren't used"
@@ -269,13 +317,50 @@ class TraceReader:
             )
 
 
+@dataclass(slots=True)
+class _Piece:
+    """One message, decoded: samples, sightings or a frame."""
+
+    epoch_ns: int
+    decoded: DecodedBlock | None = None
+    sightings: list[Sighting] = field(default_factory=list)
+    frame: RecordedFrame | None = None
+
+    def fit(self, order: CellOrder) -> bool:
+        """Whether anything is left once samples are only those of the config."""
+        if self.decoded is None:
+            return True
+        block = order.fitted(self.decoded)
+        self.decoded = DecodedBlock(block, self.decoded.epoch_begin_ns, self.decoded.cell_count)
+        return len(block) > 0
+
+
+@dataclass(slots=True)
+class _Held:
+    """What has been read of an epoch that may not be over."""
+
+    boards: dict[str, list[SampleBlock]] = field(default_factory=dict)
+    sightings: list[Sighting] = field(default_factory=list)
+    frames: list[RecordedFrame] = field(default_factory=list)
+
+    def take(self, piece: _Piece) -> None:
+        if piece.decoded is not None:
+            self.boards.setdefault(piece.decoded.block.board, []).append(piece.decoded.block)
+        self.sightings += piece.sightings
+        if piece.frame is not None:
+            self.frames.append(piece.frame)
+
+
 def _holds_blocks(chunk: Chunk) -> bool:
+    """Whether its first message is one of ours."""
+    channels = Channels()
     with contextlib.suppress(ChunkDamagedError, BlockDamagedError):
-        for _, data, is_channel in messages(chunk):
-            if is_channel and channel_encoding(data) == MESSAGE_ENCODING:
-                return True
-            if not is_channel:
-                return bool(decode_block(data))
+        for channel, data, is_channel in messages(chunk):
+            if is_channel:
+                if channels.learn(channel, data) is not Content.FOREIGN:
+                    return True
+            else:
+                return channels.content(channel, data) is Content.SAMPLES and bool(decode_block(data))
     return False
 
 

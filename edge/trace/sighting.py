@@ -42,16 +42,20 @@ class SlotLook:
     """What a shelf camera makes of one slot at one time, as log likelihood ratios.
 
     Attributes:
-        hand: a hand or an arm is before this slot, against none.
-        gone, come: an item has left the slot, or come to it, since the look before the last hand, against neither.
-        classes: SKU and its ratio, of what left or came; () without a classifier.
+        hand: a hand or an arm is before this slot now, against none.
+        since_ns: when the slot was last seen with nothing before it; the next three speak of what is different since
+            then. Equal to the look's own time while something is before the slot: then they say nothing.
+        gone, come: something has left the slot, or come to it, against neither.
+        left, came: SKU and its ratio, of what has left and of what has come; () without a classifier.
     """
 
     slot: str
     hand: float
+    since_ns: int
     gone: float
     come: float
-    classes: tuple[tuple[str, float], ...] = ()
+    left: tuple[tuple[str, float], ...] = ()
+    came: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

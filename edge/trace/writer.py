@@ -1,7 +1,8 @@
 """Write a trace: an MCAP file of blocks that alone is enough to replay.
 
-Config, planogram, calibration and labels go to the front, so that a file that was cut off still replays. The file is
-written as ``<name>.<random>.part`` and gets its name only when it is whole and on the disk.
+Config, planogram, calibration, cameras' records and labels go to the front, so that a file that was cut off still
+replays. What cameras saw and their pictures are messages of channels of their own, which those who only want samples
+pass over. The file is written as ``<name>.<random>.part`` and gets its name only when it is whole and on the disk.
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ import numpy as np
 from calibration.record import calibration_to_json
 from drivers.samples import SampleBlock
 from edge.trace import format as layout
+from edge.trace import frame_codec, sighting_codec
 from edge.trace.block_codec import LAYOUT, MESSAGE_ENCODING, SCHEMA_NAME, encode_block
+from edge.trace.epoch import Epoch
 from edge.trace.errors import TraceError, TraceFileError
 from edge.trace.event import Label
+from edge.trace.frame_codec import RecordedFrame, encode_frame
 from edge.trace.labels import labels_to_json
+from edge.trace.sight_pending import SightPending
+from edge.trace.sighting import Sighting
+from edge.trace.sighting_codec import encode_sightings
 from edge.trace.whole_file import WholeFile
 
 if TYPE_CHECKING:
@@ -77,7 +84,7 @@ class TraceWriter:
         if not 0 < epoch_ns <= 3600 * 10**9:
             raise ValueError(f"epoch_ns is {epoch_ns}; expected up to an hour")
         self.path = path
-        self.sample_count = 0
+        self.sample_count = self.sighting_count = self.frame_count = 0
         self._epoch_ns = epoch_ns
         self._cells = {name: list(board.cells) for name, board in setup.node.boards.items()} if setup else {}
         self._copies = attachments is not None  # what a trace holds is copied, whether its config knows it or not
@@ -86,12 +93,15 @@ class TraceWriter:
         self._pending: dict[str, tuple[int, list[SampleBlock]]] = {}
         self._last_ns: dict[str, int] = {}
         self._newest_epoch: int | None = None
+        self._sights = SightPending(epoch_ns)
+        self._newest_sight_epoch: int | None = None
+        self._seen_ns: tuple[int, int] | None = None
         self._chunk_first_epoch: int | None = None
         self._log_origin_ns: int | None = None
         self._begin_ns: int | None = None
         self._end_ns: int | None = None
         self._channels: dict[str, int] = {}
-        self._schema_id = 0
+        self._schemas: dict[str, int] = {}
         self._notes = list(notes)
         self._whole: TraceFile = target or WholeFile(path)
         self._mcap: Any = Writer(
@@ -127,6 +137,40 @@ class TraceWriter:
         except OSError as error:
             raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
 
+    def see(self, sightings: Sequence[Sighting]) -> None:
+        """Add what cameras saw, in the order in which fusion is given it; on the disk as soon as samples are.
+
+        Raises TraceError for times more than 60 epochs behind what was written, TraceFileError when the disk refuses.
+        """
+        for sighting in sightings:
+            self._check_sight("a sighting", sighting.time_ns)
+        self._sights.add(sightings)
+        self.sighting_count += len(sightings)
+        try:
+            self._emit_silent(self._newest())
+            self._emit_sights(self._newest())
+        except OSError as error:
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+
+    def picture(self, frame: RecordedFrame) -> None:
+        """Add a camera's frame. Raises as `see` does."""
+        self._check_sight(f"a frame of camera {frame.camera}", frame.time_ns)
+        epoch = frame.time_ns // self._epoch_ns
+        try:
+            self._start(epoch)
+            self._message(self._camera_channel(frame.camera), epoch, encode_frame(frame), frame.time_ns)
+        except OSError as error:
+            raise TraceFileError(f"{self.path}: writing failed: {error.strerror}") from None
+        self.frame_count += 1
+
+    def write_epoch(self, epoch: Epoch) -> None:
+        """Add all of an epoch, as a reader gave it. Raises as `write`, `see` and `picture` do."""
+        for block in epoch.blocks:
+            self.write(block)
+        self.see(epoch.sightings)
+        for frame in epoch.frames:
+            self.picture(frame)
+
     def note(self, name: str, values: Mapping[str, str]) -> None:
         """Add metadata (sealed with a CRC) where the file stands. Raises TraceFileError when the disk refuses."""
         if self._log_origin_ns is None:
@@ -140,12 +184,14 @@ class TraceWriter:
     def flush(self, pending: bool = False) -> None:
         """Hand what has been collected to the operating system as a chunk of its own, so that readers see it.
 
-        ``pending``: also the epochs that aren't over; such an epoch comes back as two messages, which readers join.
+        Sightings are written in any case. ``pending``: also the samples of epochs that aren't over; such an epoch comes
+        back as two messages, which readers join.
         Raises TraceFileError when the disk refuses.
         """
         try:
             for board in sorted(self._pending, key=lambda name: self._pending[name][0]) if pending else ():
                 self._emit(board)
+            self._emit_sights(None)
             if self._log_origin_ns is not None:
                 self._mcap.flush()
                 self._chunk_first_epoch = None
@@ -159,10 +205,13 @@ class TraceWriter:
         try:
             for board in sorted(self._pending, key=lambda name: self._pending[name][0]):
                 self._emit(board)
+            self._emit_sights(None)
             self._start()
             totals = {"samples": str(self.sample_count)}
             if self._begin_ns is not None:
                 totals |= {"begin_ns": str(self._begin_ns), "end_ns": str(self._end_ns)}
+            elif self._seen_ns is not None:
+                totals |= {"begin_ns": str(self._seen_ns[0]), "end_ns": str(self._seen_ns[1])}
             self._mcap.add_metadata(layout.METADATA_TOTALS, layout.sealed(totals))
             self._mcap.finish()
             self._whole.finish()
@@ -202,6 +251,31 @@ class TraceWriter:
                 f"at most {layout.HOLD_EPOCHS} epochs apart"
             )
 
+    def _check_sight(self, what: str, time_ns: int) -> None:
+        epoch = time_ns // self._epoch_ns
+        behind = 0 if self._newest_epoch is None and self._newest_sight_epoch is None else self._newest() - epoch
+        if abs(time_ns) > _MAX_TIME_NS or behind > layout.HOLD_EPOCHS:
+            behind_s = behind * self._epoch_ns / 1e9
+            raise TraceError(
+                f"{what} is {behind_s:.0f} s behind what is in the trace already; "
+                f"expected at most {layout.HOLD_EPOCHS} epochs"
+            )
+        self._newest_sight_epoch = epoch if self._newest_sight_epoch is None else max(self._newest_sight_epoch, epoch)
+        first, last = self._seen_ns or (time_ns, time_ns)
+        self._seen_ns = min(first, time_ns), max(last, time_ns)
+
+    def _newest(self) -> int:
+        return max(
+            epoch for epoch in (self._newest_epoch, self._newest_sight_epoch, -_MAX_TIME_NS) if epoch is not None
+        )
+
+    def _emit_sights(self, newest_epoch: int | None) -> None:
+        """Sightings of epochs before the newest, or all."""
+        for epoch, sightings in self._sights.ripe(newest_epoch):
+            self._start(epoch)
+            payload = encode_sightings(sightings, epoch * self._epoch_ns)
+            self._message(self._sight_channel(), epoch, payload, epoch * self._epoch_ns)
+
     def _collect(self, epoch: int, block: SampleBlock) -> None:
         pending = self._pending.get(block.board)
         if pending and pending[0] == epoch:
@@ -212,9 +286,13 @@ class TraceWriter:
         self._pending[block.board] = (epoch, [block])
         if self._newest_epoch is None or epoch > self._newest_epoch:
             self._newest_epoch = epoch
-            # A board that has fallen silent must not keep its last samples in memory.
-            for board in [name for name, (begun, _) in self._pending.items() if begun < epoch - 5]:
-                self._emit(board)
+            self._emit_silent(epoch)
+            self._emit_sights(self._newest())
+
+    def _emit_silent(self, newest_epoch: int) -> None:
+        """A board that has fallen silent must not keep its last samples in memory."""
+        for board in [name for name, (begun, _) in self._pending.items() if begun < newest_epoch - 5]:
+            self._emit(board)
 
     def _emit(self, board: str) -> None:
         epoch, blocks = self._pending.pop(board)
@@ -222,12 +300,15 @@ class TraceWriter:
         self._start(epoch)
         begin_ns = epoch * self._epoch_ns
         payload = encode_block(block, begin_ns, max(len(self._cells.get(board, ())), int(block.cell.max()) + 1))
-        log_ns = max(0, begin_ns - (self._log_origin_ns or 0))
-        self._mcap.add_message(self._channel(board), log_ns, payload, log_ns)
+        self._message(self._channel(board), epoch, payload, begin_ns)
         self.sample_count += len(block)
         first_ns, last_ns = int(block.time_ns[0]), int(block.time_ns[-1])
         self._begin_ns = first_ns if self._begin_ns is None else min(self._begin_ns, first_ns)
         self._end_ns = last_ns if self._end_ns is None else max(self._end_ns, last_ns)
+
+    def _message(self, channel: int, epoch: int, payload: bytes, time_ns: int) -> None:
+        log_ns = max(0, time_ns - (self._log_origin_ns or 0))
+        self._mcap.add_message(channel, log_ns, payload, log_ns)
         if self._chunk_first_epoch is None:
             self._chunk_first_epoch = epoch
         elif abs(epoch - self._chunk_first_epoch) >= layout.CHUNK_SPAN_EPOCHS:
@@ -251,7 +332,6 @@ class TraceWriter:
         for name, data in self._attachments.items():
             media_type = layout.MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
             self._mcap.add_attachment(create_time=0, log_time=0, name=name, media_type=media_type, data=data)
-        self._schema_id = self._mcap.register_schema(SCHEMA_NAME, "text", LAYOUT.encode())
 
     def _channel(self, board: str) -> int:
         if board not in self._channels:
@@ -259,9 +339,33 @@ class TraceWriter:
             if board in self._cells:
                 metadata |= {"cells": " ".join(self._cells[board]), "rate_hz": f"{self._rates_hz[board]:g}"}
             self._channels[board] = self._mcap.register_channel(
-                layout.TOPIC_PREFIX + board, MESSAGE_ENCODING, self._schema_id, metadata
+                layout.TOPIC_PREFIX + board,
+                MESSAGE_ENCODING,
+                self._schema(SCHEMA_NAME, "text", LAYOUT.encode()),
+                metadata,
             )
         return self._channels[board]
+
+    def _sight_channel(self) -> int:
+        topic = layout.SIGHTINGS_TOPIC
+        if topic not in self._channels:
+            schema = self._schema(sighting_codec.SCHEMA_NAME, "text", sighting_codec.LAYOUT.encode())
+            self._channels[topic] = self._mcap.register_channel(topic, sighting_codec.MESSAGE_ENCODING, schema, {})
+        return self._channels[topic]
+
+    def _camera_channel(self, camera: str) -> int:
+        topic = frame_codec.TOPIC_PREFIX + camera
+        if topic not in self._channels:
+            schema = self._schema(frame_codec.SCHEMA_NAME, "protobuf", frame_codec.schema_bytes())
+            self._channels[topic] = self._mcap.register_channel(
+                topic, frame_codec.MESSAGE_ENCODING, schema, {"camera": camera}
+            )
+        return self._channels[topic]
+
+    def _schema(self, name: str, encoding: str, data: bytes) -> int:
+        if name not in self._schemas:
+            self._schemas[name] = self._mcap.register_schema(name, encoding, data)
+        return self._schemas[name]
 
 
 def _attachments(setup: Setup | None, labels: Iterable[Label] | None) -> dict[str, bytes]:
@@ -271,6 +375,11 @@ def _attachments(setup: Setup | None, labels: Iterable[Label] | None) -> dict[st
         found[layout.PLANOGRAM] = setup.planogram_text.encode()
         if setup.calibration:
             found[layout.CALIBRATION] = calibration_to_json(setup.calibration).encode()
+        if setup.cameras:
+            from calibration.camera_record import camera_to_json
+
+            for camera, record in setup.cameras.items():
+                found[camera + layout.CAMERA_RECORD_SUFFIX] = camera_to_json(record).encode()
     if labels is not None:
         found[layout.LABELS] = labels_to_json(labels).encode()
     return found

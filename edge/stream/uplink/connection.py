@@ -6,9 +6,13 @@ thrown away with all that was in flight on it.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import select
+import socket
 import ssl
+import struct
+import termios
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -29,6 +33,7 @@ from edge.stream.uplink.refusals import describe_code, describe_error, describe_
 
 MOST_INCOMING_BYTES = 64 * 1024
 _INCOMING_AT_ONCE = 20
+_LIVE_BACKLOG_BYTES = 4096  # more than that on the way, and what is said now would come too late anyway
 _FIRST_FAILURE = 128  # MQTT 5: reason codes from here on are failures
 _DEFAULT_RECEIVE_MAXIMUM = 65535
 
@@ -58,12 +63,20 @@ class Connection:
     """Open it, then `wait` again and again, and take what is in `acked` and `received`, until `lost` says why.
 
     Args:
-        will: topic and payload that the broker publishes, retained, when the node is gone without a word.
+        will: topic and payload that the broker publishes, retained, when the node goes without a word; None: nothing.
         wake_fd: a file descriptor; `wait` returns when it can be read.
+        prompt: each message leaves at once, instead of waiting for the acknowledgement of the bytes before (Nagle).
     """
 
     def __init__(
-        self, options: UplinkOptions, client_id: str, login: Login, will: tuple[str, bytes], pace: Pace, wake_fd: int
+        self,
+        options: UplinkOptions,
+        client_id: str,
+        login: Login,
+        will: tuple[str, bytes] | None,
+        pace: Pace,
+        wake_fd: int,
+        prompt: bool = False,
     ) -> None:
         self.acked: deque[Acked] = deque()
         self.received: deque[Received] = deque()
@@ -77,6 +90,7 @@ class Connection:
         self._client_id = client_id
         self._pace = pace
         self._wake_fd = wake_fd
+        self._prompt = prompt
         self._welcome: tuple[int, str] | None = None
         self._welcome_s = 0.0
         self._tls_said: str | None = None
@@ -94,7 +108,8 @@ class Connection:
             client.username_pw_set(login.username, login.password)
         if login.tls is not None:
             client.tls_set_context(login.tls)
-        client.will_set(will[0], will[1], qos=1, retain=True)
+        if will is not None:
+            client.will_set(will[0], will[1], qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -115,6 +130,9 @@ class Connection:
             raise UplinkError(describe_error(error, self._options)) from None
         except ValueError as error:  # a host that can't be one, for example a label of 70 characters
             raise UplinkError(f"broker {host}:{port}: not an address: {error}") from None
+        sock = self._client.socket()
+        if self._prompt and isinstance(sock, socket.socket):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connack_by_s = time.monotonic() + self._pace.connack_s
 
     @property
@@ -159,9 +177,22 @@ class Connection:
         self._check(info.rc)
         return info.mid
 
-    def subscribe(self, topics: Sequence[str]) -> None:
+    @property
+    def live(self) -> bool:
+        """Whether what is said now leaves at once: hardly anything of before waits to be sent."""
+        sock = self._client.socket()
+        return (
+            sock is not None and not self._client.want_write() and _unsent_bytes(sock.fileno()) <= _LIVE_BACKLOG_BYTES
+        )
+
+    def publish_live(self, topic: str, payload: bytes) -> bool:
+        """Send with QoS 0; to be called while the connection is `live`. False when it was lost by that."""
+        self._check(self._client.publish(topic, payload, qos=0).rc)
+        return self.lost is None
+
+    def subscribe(self, topics: Sequence[str], qos: int = 1) -> None:
         """Ask for messages that come from now on (no retained ones). `refused_topics` has those not granted."""
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         code, message_id = self._client.subscribe([(topic, options) for topic in topics])
         if message_id is not None:
             self._subscribing[message_id] = topics
@@ -227,3 +258,11 @@ class Connection:
             logging.getLogger("shelfedge.uplink").debug("paho: %s", text)
             if "SSL" in text or "TLS" in text:
                 self._tls_said = text.partition(": ")[2] or text
+
+
+def _unsent_bytes(fd: int) -> int:
+    """What the kernel holds of a socket that the other side hasn't acknowledged (SIOCOUTQ, tcp(7))."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, b"\0" * 4))[0])
+    except OSError:
+        return 0

@@ -61,3 +61,21 @@ class Names:
     def answer(self, name: str) -> str:
         """Where the node answers that command."""
         return f"{self.prefix}/command/{name}/answer"
+
+    @property
+    def track(self) -> str:
+        """What the node's ceiling cameras see, one CBOR map per message, QoS 0, not retained."""
+        return f"{self.prefix}/track"
+
+    @property
+    def track_asked(self) -> str:
+        """Where other nodes of the store ask this one for the time by its clock: a filter for all of them."""
+        return f"{ROOT}/{self.store_level}/+/track/ask/{self.node}"
+
+    def track_ask(self, other: str) -> str:
+        """Where this node asks that other one."""
+        return f"{self.prefix}/track/ask/{other}"
+
+    def track_answer(self, other: str) -> str:
+        """Where this node answers that other one."""
+        return f"{self.prefix}/track/answer/{other}"
