@@ -8,10 +8,21 @@ from dataclasses import replace
 from edge.trace.event import Event, Status
 
 _MATERIAL_CONFIDENCE = 0.05  # a provisional event is sent again only when something a reader would act on has changed
+_MATERIAL_WHO = 0.1
 
 
 def _same(a: Event, b: Event) -> bool:
     return (a.kind, a.sku, a.slot, a.quantity) == (b.kind, b.sku, b.slot, b.quantity)
+
+
+def _material(old: Event, new: Event) -> bool:
+    """Whether a reader would act on the difference: how sure it is, or who it was."""
+    if abs(old.confidence - new.confidence) >= _MATERIAL_CONFIDENCE:
+        return True
+    if not old.who and not new.who:
+        return False
+    before, now = dict(old.who), dict(new.who)
+    return any(abs(before.get(who, 0.0) - now.get(who, 0.0)) >= _MATERIAL_WHO for who in before.keys() | now.keys())
 
 
 class Announcer:
@@ -51,7 +62,7 @@ class Announcer:
             else:
                 left.remove(old)
                 new = replace(new, event_id=old.event_id, revision=old.revision + 1)
-                if not final and _same(old, new) and abs(old.confidence - new.confidence) < _MATERIAL_CONFIDENCE:
+                if not final and _same(old, new) and not _material(old, new):
                     kept.append(old)
                     continue
             new = replace(new, status=Status.FINAL if final else Status.PROVISIONAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -15,9 +16,13 @@ from edge.fusion.memory import GUESSES_MOST, LEAST_SHARE, Contents, Guess, Hands
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.movement import Movement, movements_of
 from edge.fusion.moves import FOREIGN, CandidateMoves
-from edge.fusion.plateau import END
+from edge.fusion.plateau import END, Plateau
 from edge.fusion.report import Reporter
+from edge.fusion.seen import PastMove
 from edge.fusion.senses import Mark, Senses
+from edge.fusion.sightings import Sightings
+from edge.fusion.watched import CERTAIN, Watched
+from edge.fusion.who import Namer
 from edge.trace.event import Event, Kind
 
 CHAIN_MOST = 7  # plateaus read together: three visits without a rest, with a hand's plateau in each
@@ -44,7 +49,14 @@ class BoardFusion:
     """The state of one board. `sense` may run ahead; `decide` must be called in order of time over all boards."""
 
     def __init__(
-        self, model: BoardModel, skus: SkuTable, hands: Hands, review_below: float, first_event_number: int = 1
+        self,
+        model: BoardModel,
+        skus: SkuTable,
+        hands: Hands,
+        review_below: float,
+        first_event_number: int = 1,
+        namer: Namer | None = None,
+        sightings: Sightings | None = None,
     ) -> None:
         self.model = model
         self._hands = hands
@@ -55,6 +67,8 @@ class BoardFusion:
         self._reporter = Reporter(model, skus, review_below, self.senses.between)
         self._links = Links(model, self.senses.between)
         self._announcer = Announcer(model.board, first_event_number)
+        self._namer = namer
+        self._watched = None if sightings is None else Watched(model, skus, sightings)
         self._chain = Chain(model.tolerance_g)
         self._moving = False
         self._known: _Known | None = None  # what the last reading came to, while it isn't settled
@@ -79,6 +93,8 @@ class BoardFusion:
     def decide(self, mark: Mark) -> list[Event]:
         """What one mark makes known. Marks of all boards of a node come here in order of time."""
         self._faults_now = mark.faults
+        if self._watched is not None:
+            self._watched.take_in(mark.decided_ns)
         self._moving = mark.kind == END
         self.senses.look_from(mark.decided_ns)
         plateau = mark.plateau
@@ -102,13 +118,16 @@ class BoardFusion:
         """The trace is over: settle what is open with what is known."""
         if len(self._chain) < 2:
             return []
+        if self._watched is not None:
+            self._watched.take_in(now_ns)
         return self._read(self._chain.plateaus[-1].seconds, now_ns, last_chance=True)
 
     def _read(self, quiet_s: float, decided_ns: int, last_chance: bool) -> list[Event]:
         chain = self._chain.plateaus
         moves = self._candidates.at(self.contents, self._hands, chain[-1].begin_ns)
         activity = self._links.renew(chain, moves)
-        reading = read_chain(chain, moves, self._links, activity)
+        sight = self._watched.over(chain, decided_ns) if self._watched is not None else None
+        reading = read_chain(chain, moves, self._links, activity, *(sight or ()))
         if reading is None or not reading.stories:
             # Too few cells to weigh with. What was known until then stands; the rest begins anew from here.
             known = self._known
@@ -136,6 +155,8 @@ class BoardFusion:
             for k, movement in enumerate(movements)
         ]
         events = _together(events, movements)
+        if self._namer is not None:
+            events = self._namer.named(events, movements, decided_ns)
         surest = min([event.confidence for event in events], default=best.probability)
         sure = best.complete and surest >= self._review_below and reading.undecided < UNDECIDED_MOST
         # An arm at rest, or a thing half lifted, looks like something unknown, or like another thing in the wrong
@@ -185,6 +206,10 @@ class BoardFusion:
         sent = self._announcer.settle([event for event, _ in settled], _likely(later), decided_ns)
         for event, movement in settled:
             self._remember(told, movement, event)
+        if self._watched is not None:
+            plain = next(each.plain for each in told.reading.stories if each.story == told.story)
+            chain = self._chain.plateaus
+            self._watched.settled([_past(movement, chain, plain >= CERTAIN) for _, movement in settled])
         self._settle(node, nothing_happened=not told.events)
         return sent
 
@@ -200,6 +225,8 @@ class BoardFusion:
         """Remember what a settled movement did to the board and to the hands, with its doubts."""
         sign, sku, slot, quantity = movement.move
         guesses = _guesses(known, movement.move)
+        if self._namer is not None:
+            self._namer.remember(movement, event)
         grams, var = abs(movement.grams), movement.grams_var
         if sign > 0:
             certain = slot >= 0 and self.model.slot_sku[slot] == sku and event.confidence >= self._review_below
@@ -208,7 +235,8 @@ class BoardFusion:
             else:
                 self.contents.put_stray(Stray(guesses, grams, var, movement.x_mm, movement.y_mm))
             for _ in range(quantity):
-                self._hands.give_back(sku, grams / quantity)
+                returned = self._namer.returned(movement, event) if self._namer is not None else {}
+                self._hands.give_back(sku, grams / quantity, returned)
             return
         if not self.contents.take_stray(sku, slot, grams) and sku != FOREIGN:
             self.contents.change(sku, slot, -quantity)
@@ -217,7 +245,8 @@ class BoardFusion:
         apart_var = (1.0 - 1.0 / quantity) * float(self._skus.spread_var[sku]) if sku != FOREIGN else 0.0
         for _ in range(quantity):
             each_var = var / quantity**2 + apart_var
-            self._hands.take(HandUnit(units, grams / quantity, each_var, self.model.board, movement.time_ns))
+            board, who = self.model.board, event.who
+            self._hands.take(HandUnit(units, grams / quantity, each_var, board, movement.time_ns, who))
 
 
 def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:
@@ -228,6 +257,11 @@ def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:
         if other is not None and other[0] == move[0] and share >= LEAST_SHARE
     ]
     return tuple(found[:GUESSES_MOST])
+
+
+def _past(movement: Movement, chain: Sequence[Plateau], certain: bool) -> PastMove:
+    edge = movement.step.edge
+    return PastMove(chain[edge.i].end_ns, chain[edge.j].begin_ns, movement.move, certain)
 
 
 def _together(events: list[Event], movements: list[Movement]) -> list[Event]:

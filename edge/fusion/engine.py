@@ -13,6 +13,8 @@ from edge.fusion.memory import Hands
 from edge.fusion.model import board_model, sku_table
 from edge.fusion.senses import Mark
 from edge.fusion.sightings import Sightings
+from edge.fusion.who import Namer
+from edge.fusion.who_place import front_of
 from edge.trace.event import Event
 from edge.trace.sighting import Sighting
 
@@ -43,7 +45,10 @@ class Fusion:
                 self.blind_boards[name] = missing
                 continue
             model = board_model(setup, name, board, record, skus)
-            self.boards[name] = BoardFusion(model, skus, hands, setup.node.fusion.review_below, first_event_number)
+            front = front_of(board)
+            namer = None if front is None else Namer(model, skus, front, hands, self.sightings)
+            review_below = setup.node.fusion.review_below
+            self.boards[name] = BoardFusion(model, skus, hands, review_below, first_event_number, namer, self.sightings)
         self._order = {name: i for i, name in enumerate(self.boards)}
         self._waiting: list[tuple[int, int, int, Mark]] = []
         self._count = 0

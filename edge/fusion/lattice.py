@@ -4,6 +4,9 @@ Between a settled plateau and the newest one there may be others: another visit'
 The plateaus are the nodes of a lattice. An edge from plateau i to j says "the shelf was truly at i and then truly at j,
 and everything between was a hand", at the price of a hand for each plateau skipped. Every path is a complete story;
 stories with the same movements are added up, and their shares of the total are the posterior.
+
+Where a shelf camera has seen something of it, each path also has its mass with the camera believed; a story's mass is
+``(1 - e)`` of that and ``e`` of the scale's own, with the camera's doubt e (`edge.fusion.credit`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from edge.fusion.activity import Activity
 from edge.fusion.likelihood import LOG_ONE, log_normal
@@ -19,6 +23,9 @@ from edge.fusion.model import BoardModel
 from edge.fusion.moves import Moves
 from edge.fusion.plateau import Plateau
 from edge.fusion.resting import log_hand, log_load, log_rest
+
+if TYPE_CHECKING:
+    from edge.fusion.seen import Seen
 
 BEAM = 24  # stories kept per plateau
 LOG_UNDONE = math.log(0.1)  # of the movements right after another: they undo it
@@ -40,12 +47,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A story with its probability and the steps of its best path."""
+    """A story with its probability and the steps of its best path; ``plain``: its probability by the scale alone."""
 
     story: Story
     probability: float
     steps: tuple[Step, ...]
     complete: bool
+    plain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +95,54 @@ class _Path:
     log_mass: float  # all paths with this story
     log_best: float
     steps: tuple[Step, ...]  # of the best one
+    log_seen: float = 0.0  # log_mass if the camera is believed; not kept without one
 
 
 class _Beam:
-    """Stories that end at one plateau."""
+    """Stories that end at one plateau. ``wrong``: doubt about the camera; None without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrong: float | None = None) -> None:
         self.paths: dict[Story, _Path] = {}
+        self._wrong = wrong
 
-    def add(self, story: Story, log_mass: float, log_best: float, steps: tuple[Step, ...]) -> None:
+    def add(
+        self, story: Story, log_mass: float, log_best: float, steps: tuple[Step, ...], log_seen: float = 0.0
+    ) -> None:
         """Another path to the plateau; paths with the same story are added up."""
         old = self.paths.get(story)
         if old is None:
-            self.paths[story] = _Path(log_mass, log_best, steps)
-        elif log_best > old.log_best:
-            self.paths[story] = _Path(log_add(log_mass, old.log_mass), log_best, steps)
+            self.paths[story] = _Path(log_mass, log_best, steps, log_seen)
+            return
+        log_mass = log_add(log_mass, old.log_mass)
+        if self._wrong is not None:
+            log_seen = log_add(log_seen, old.log_seen)
+        if log_best > old.log_best:
+            self.paths[story] = _Path(log_mass, log_best, steps, log_seen)
         else:
-            self.paths[story] = replace(old, log_mass=log_add(log_mass, old.log_mass))
+            self.paths[story] = replace(old, log_mass=log_mass, log_seen=log_seen)
 
     def best(self) -> list[tuple[Story, _Path]]:
         """The heaviest stories; equal ones in an order that doesn't depend on how they came."""
-        return sorted(self.paths.items(), key=lambda item: (-item[1].log_mass, item[0]))[:BEAM]
+        return sorted(self.paths.items(), key=lambda item: (-_mass(item[1], self._wrong), item[0]))[:BEAM]
 
 
-def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: Activity) -> Reading | None:
-    """Explain plateaus ``chain[0]`` (settled) to ``chain[-1]`` (newest). None where the cells couldn't see."""
+def _mass(path: _Path, wrong: float | None) -> float:
+    if wrong is None:
+        return path.log_mass
+    return log_add(math.log1p(-wrong) + path.log_seen, math.log(wrong) + path.log_mass)
+
+
+def read_chain(
+    chain: Sequence[Plateau], moves: Moves, links: Links, activity: Activity, seen: Seen | None = None,
+    wrong: float | None = None,
+) -> Reading | None:  # fmt: skip
+    """Explain plateaus ``chain[0]`` (settled) to ``chain[-1]`` (newest). None where the cells couldn't see.
+
+    ``seen``: what a camera makes of it; ``wrong``: the doubt about that camera.
+    """
     model, last = links.model, len(chain) - 1
-    beams = [_Beam() for _ in chain]
+    wrong = None if seen is None else wrong
+    beams = [_Beam(wrong) for _ in chain]
     beams[0].add((), 0.0, 0.0, ())
     lost = -math.inf  # mass of explanations too many to name
     pending: list[tuple[Story, _Path]] = []
@@ -130,32 +159,59 @@ def read_chain(chain: Sequence[Plateau], moves: Moves, links: Links, activity: A
             for rows, story, log in link.ways:
                 step = (Step(edge, story, rows),)
                 for prefix, path in best:
+                    log_seen = 0.0
+                    if seen is not None:
+                        log_seen = path.log_seen + log + rest + seen.step(path.steps, i, j, story)
                     beams[j].add(
-                        prefix + story, path.log_mass + log + rest, path.log_best + log + rest, path.steps + step
+                        prefix + story,
+                        path.log_mass + log + rest,
+                        path.log_best + log + rest,
+                        path.steps + step,
+                        log_seen,
                     )
             for prefix, path in best:
                 undone = _undo(model, path, edge, moves)
                 if undone is not None:
                     gain = rest + undone[1] + link.single
                     story = prefix + undone[0].moves
-                    beams[j].add(story, path.log_mass + gain, path.log_best + gain, (*path.steps, undone[0]))
+                    log_seen = 0.0
+                    if seen is not None:
+                        log_seen = path.log_seen + gain + seen.step(path.steps, i, j, undone[0].moves)
+                    steps = (*path.steps, undone[0])
+                    beams[j].add(story, path.log_mass + gain, path.log_best + gain, steps, log_seen)
             if j == last and edge.evidence - link.named > 1e-9:
                 unnamed = edge.evidence + math.log(-math.expm1(link.named - edge.evidence))
                 lost = log_add(lost, best[0][1].log_mass + rest + link.best_path + unnamed)
             if j == last:
                 hand = log_hand(chain[last], float(edge.z[0])) + log_load(model, edge.z)
                 still = link.still + link.hands_still + hand
-                pending += [(story, replace(path, log_mass=path.log_mass + still)) for story, path in best]
-    return _reading(beams[last].best(), pending, lost)
+                held = seen.pending(i) if seen is not None else 0.0
+                pending += [
+                    (story, replace(path, log_mass=path.log_mass + still, log_seen=path.log_seen + still + held))
+                    for story, path in best
+                ]
+    return _reading(beams[last].best(), pending, lost, wrong)
 
 
-def _reading(complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Path]], lost: float) -> Reading:
+def _reading(
+    complete: list[tuple[Story, _Path]], pending: list[tuple[Story, _Path]], lost: float, wrong: float | None
+) -> Reading:
     """The posterior out of the masses of complete and pending stories; ``lost`` is mass without a story."""
-    total = lost
+    plain = lost
     for _, path in complete + pending:
-        total = log_add(total, path.log_mass)
-    stories = [Told(story, math.exp(path.log_mass - total), path.steps, True) for story, path in complete]
-    stories += [Told(story, math.exp(path.log_mass - total), path.steps, False) for story, path in pending]
+        plain = log_add(plain, path.log_mass)
+    total = plain
+    if wrong is not None:
+        # What has no story is taken to go with the camera as well as the best of those that have one.
+        best = max((path.log_seen - path.log_mass for _, path in complete + pending), default=0.0)
+        total = _mass(_Path(lost, lost, (), lost + best), wrong)
+        for _, path in complete + pending:
+            total = log_add(total, _mass(path, wrong))
+    stories = [
+        Told(story, math.exp(_mass(path, wrong) - total), path.steps, done, math.exp(path.log_mass - plain))
+        for paths, done in ((complete, True), (pending, False))
+        for story, path in paths
+    ]
     stories.sort(key=lambda told: (-told.probability, not told.complete, told.story))
     return Reading(tuple(stories), sum(told.probability for told in stories if not told.complete))
 

@@ -7,7 +7,8 @@ event was in doubt, so is what is remembered of it: every guess keeps its share,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +31,24 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class HandUnit:
-    """One unit in a shopper's hand, with the weight it left with."""
+    """One unit in a shopper's hand, with the weight it left with. ``who``: tracks that may have it, by `Event.who`."""
 
     guesses: tuple[Guess, ...]
     weight_g: float
     weight_var: float
     board: str
     taken_ns: int
+    who: tuple[tuple[str, float], ...] = ()
+
+
+def mixed(
+    one: tuple[tuple[str, float], ...], other: tuple[tuple[str, float], ...], share: float
+) -> tuple[tuple[str, float], ...]:
+    """One distribution over tracks with a share of another, best first."""
+    found = {name: (1.0 - share) * p for name, p in one}
+    for name, p in other:
+        found[name] = found.get(name, 0.0) + share * p
+    return tuple(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 @dataclass(slots=True)
@@ -52,12 +64,24 @@ class Hands:
         self.units.append(unit)
         del self.units[:-HANDS_MOST]
 
-    def give_back(self, sku: int, grams: float) -> None:
-        """A unit of this SKU came back: forget the one that may be it and whose weight fits best, if any is out."""
-        may_be = [unit for unit in self.units if any(guess.sku == sku for guess in unit.guesses)]
-        if may_be:
-            self.version += 1
-            self.units.remove(min(may_be, key=lambda unit: abs(unit.weight_g - grams)))
+    def give_back(self, sku: int, grams: float, returned: Mapping[int, float] | None = None) -> None:
+        """A unit of this SKU came back: forget the one that may be it and whose weight fits best, if any is out.
+
+        ``returned``: of each that may be it, by its place in `units`, how likely it is; left out: only weights are
+        known. Those who hold the others then hold what is left, to the same share.
+        """
+        may_be = [k for k, unit in enumerate(self.units) if any(guess.sku == sku for guess in unit.guesses)]
+        if not may_be:
+            return
+        self.version += 1
+        if not returned:
+            del self.units[min(may_be, key=lambda k: abs(self.units[k].weight_g - grams))]
+            return
+        gone = max(returned, key=lambda k: (returned[k], -k))
+        for k, share in returned.items():
+            if k != gone:
+                self.units[k] = replace(self.units[k], who=mixed(self.units[k].who, self.units[gone].who, share))
+        del self.units[gone]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ were given (P8).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from edge.trace.sighting import ShelfLook, Sighting, TrackPoint
@@ -33,24 +33,31 @@ class Sightings:
         self._looks: dict[str, list[ShelfLook]] = {}
         self._known_ns: int | None = None  # what is older may have been asked for
         self._decided_ns = 0
+        self._tracked_from_ns: int | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is known at all."""
         return bool(self._tracks or self._looks)
 
-    def give(self, sightings: Iterable[Sighting]) -> list[Sighting]:
-        """Take what was seen; returns what was in time, which is what a recording should have."""
-        taken: list[Sighting] = []
-        for sighting in sightings:
-            if self._known_ns is not None and sighting.time_ns < self._known_ns:
-                self.refused += 1
-                continue
-            if isinstance(sighting, TrackPoint):
-                _in_order(self._tracks.setdefault(sighting.track, []), sighting)
-            else:
-                _in_order(self._looks.setdefault(sighting.board, []), sighting)
-            taken.append(sighting)
+    def in_time(self, sightings: Sequence[Sighting]) -> list[Sighting]:
+        """Those that `give` would take now; the others are counted as refused."""
+        taken = [seen for seen in sightings if self._known_ns is None or seen.time_ns >= self._known_ns]
+        self.refused += len(sightings) - len(taken)
         return taken
+
+    def give(self, sightings: Sequence[Sighting]) -> None:
+        """Take what was seen, but for what comes too late to be known by what was decided meanwhile."""
+        for seen in self.in_time(sightings):
+            if isinstance(seen, TrackPoint):
+                _in_order(self._tracks.setdefault(seen.track, []), seen)
+                if self._tracked_from_ns is None or seen.time_ns < self._tracked_from_ns:
+                    self._tracked_from_ns = seen.time_ns
+            else:
+                _in_order(self._looks.setdefault(seen.board, []), seen)
+
+    def in_time(self, sightings: Iterable[Sighting]) -> list[Sighting]:
+        """What `give` would take now."""
+        return [sighting for sighting in sightings if self._in_time(sighting)]
 
     def look_from(self, decided_ns: int) -> None:
         """From here on, tell what may be known for a decision at this time."""
@@ -63,6 +70,10 @@ class Sightings:
             _forget(self._tracks, until_ns - KEPT_NS)
             _forget(self._looks, until_ns - KEPT_NS)
 
+    def tracked_by(self, decided_ns: int) -> bool:
+        """Whether any camera had followed anybody before what may be known for a decision at this time."""
+        return self._tracked_from_ns is not None and self._tracked_from_ns <= decided_ns - SIGHT_DELAY_NS
+
     def tracks(self, begin_ns: int, end_ns: int) -> dict[str, Sequence[TrackPoint]]:
         """Points of each track from ``begin_ns`` to ``end_ns``, both included; none of a track without any."""
         found = {name: self._part(points, begin_ns, end_ns) for name, points in sorted(self._tracks.items())}
@@ -71,6 +82,9 @@ class Sightings:
     def looks(self, board: str, begin_ns: int, end_ns: int) -> Sequence[ShelfLook]:
         """A board's looks from ``begin_ns`` to ``end_ns``, both included."""
         return self._part(self._looks.get(board, []), begin_ns, end_ns)
+
+    def _in_time(self, sighting: Sighting) -> bool:
+        return self._known_ns is None or sighting.time_ns >= self._known_ns
 
     def _part(self, kept: list[_Seen], begin_ns: int, end_ns: int) -> list[_Seen]:
         """Not older than what is surely kept, not newer than what may be known: or it would matter who gave when."""
@@ -83,11 +97,12 @@ def _time(seen: TrackPoint | ShelfLook) -> int:
 
 
 def _in_order(kept: list[_Seen], seen: _Seen) -> None:
-    """Insert by time; of the same time in an order that doesn't depend on how they came."""
+    """Insert by time; of the same time in an order that doesn't depend on how they came, and each only once."""
     at = bisect_right(kept, seen.time_ns, key=_time)
     while at > 0 and kept[at - 1].time_ns == seen.time_ns and repr(kept[at - 1]) > repr(seen):
         at -= 1
-    kept.insert(at, seen)
+    if at == 0 or kept[at - 1] != seen:
+        kept.insert(at, seen)
 
 
 def _forget(kept: dict[str, list[_Seen]], oldest_ns: int) -> None:

@@ -25,9 +25,20 @@ def test_a_decision_knows_what_was_seen_until_the_delay_before_it() -> None:
 def test_what_a_decision_may_have_missed_is_refused_and_counted() -> None:
     seen = Sightings()
     seen.decided(SIGHT_DELAY_NS + 5_000)
-    taken = seen.give([a_point(4_999), a_point(5_000)])
-    assert [point.time_ns for point in taken] == [5_000]
+    both: list[Sighting] = [a_point(4_999), a_point(5_000)]
+    assert seen.in_time(both) == both[1:]
     assert seen.refused == 1
+    seen.give(both)
+    seen.look_from(10 * SIGHT_DELAY_NS)
+    assert list(seen.tracks(0, 10_000)["aisle.1.1"]) == both[1:]
+
+
+def test_the_same_twice_counts_once() -> None:
+    seen = Sightings()
+    for _ in range(2):
+        seen.give([a_point(1_000, x_mm=5.0), a_point(1_000, x_mm=4.0)])
+    seen.look_from(10 * SIGHT_DELAY_NS)
+    assert [point.x_mm for point in seen.tracks(0, 10_000)["aisle.1.1"]] == [4.0, 5.0]
 
 
 def test_a_track_is_forgotten_after_a_while() -> None:

@@ -1,0 +1,82 @@
+"""A board's shelf cameras: which of them is listened to for a chain, and what each is worth by what was certain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.fusion.credit import Credit
+from edge.fusion.looks import BoardLooks, Eye, Span
+from edge.fusion.model import BoardModel, SkuTable
+from edge.fusion.plateau import Plateau
+from edge.fusion.seen import PastMove, Seen, log_moved, log_unhandled, log_usual
+from edge.fusion.sightings import SIGHT_DELAY_NS, Sightings
+
+PAST_NS = 60_000_000_000  # settled movements are kept for so long: views may be of them
+CERTAIN = 0.97  # probability by the scale alone from which a movement judges a camera
+
+
+class Watched:
+    """Evidence of shelf cameras for one board; with cameras silent, none and no cost.
+
+    Attributes:
+        credits: by camera.
+    """
+
+    def __init__(self, model: BoardModel, skus: SkuTable, sightings: Sightings) -> None:
+        self.credits: dict[str, Credit] = {}
+        self._looks = BoardLooks(model, skus, sightings)
+        self._slots = len(model.slot_ids)
+        self._past: list[PastMove] = []
+        self._judged_ns: dict[str, list[int]] = {}
+
+    def take_in(self, decided_ns: int) -> None:
+        """Looks that a decision at this time may know. Call at every mark, in order."""
+        self._looks.take_in(decided_ns)
+
+    def over(self, chain: Sequence[Plateau], decided_ns: int) -> tuple[Seen, float] | None:
+        """The word of the camera that is worth most, on this chain, and the doubt about it; None if none has any."""
+        horizon_ns = decided_ns - SIGHT_DELAY_NS
+        best: tuple[float, str, Seen] | None = None
+        for camera, eye in sorted(self._looks.eyes.items()):
+            self._judge(camera, eye, min(chain[0].end_ns, horizon_ns))
+            seen = Seen(eye, chain, self._past, horizon_ns)
+            if not seen.silent:
+                wrong = self.credits[camera].wrong
+                if best is None or wrong < best[0]:
+                    best = wrong, camera, seen
+        return None if best is None else (best[2], best[0])
+
+    def settled(self, moves: Sequence[PastMove]) -> None:
+        """What has been settled, in order of time."""
+        if not self._looks.eyes:
+            return
+        self._past += moves
+        if self._past:
+            oldest_ns = self._past[-1].end_ns - PAST_NS
+            self._past = [move for move in self._past if move.end_ns >= oldest_ns]
+
+    def _judge(self, camera: str, eye: Eye, settled_ns: int) -> None:
+        """Compare what a camera told of the time before ``settled_ns`` with what the scale was certain of."""
+        credit = self.credits.setdefault(camera, Credit())
+        judged = self._judged_ns.setdefault(camera, [settled_ns - 1] * self._slots)
+        for slot in range(self._slots):
+            since_ns, judged[slot] = judged[slot], max(judged[slot], settled_ns)
+            if settled_ns <= since_ns:
+                continue
+            spans = [span for span in eye.spans[slot] if span.handled and since_ns < span.end_ns <= settled_ns]
+            near = [move for move in self._past if any(_meet(span, move) for span in spans)]
+            if spans and all(move.certain for move in near):
+                told = tuple(move.move for move in near if move.move[2] == slot)
+                credit.learn(log_moved(told, spans, None) - log_usual(spans))
+            for move in self._past:
+                if not (move.certain and move.move[2] == slot and since_ns < move.end_ns <= settled_ns):
+                    continue
+                if any(span.handled and _meet(span, move) for span in eye.spans[slot]):
+                    continue
+                unseen = log_unhandled(eye.spans[slot], move.begin_ns, move.end_ns)
+                if unseen is not None and unseen < 0.0:
+                    credit.learn(unseen)
+
+
+def _meet(span: Span, move: PastMove) -> bool:
+    return span.begin_ns < move.end_ns and move.begin_ns < span.end_ns

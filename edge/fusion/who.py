@@ -1,0 +1,199 @@
+"""Who it was: a distribution over the people that ceiling cameras follow, for each movement of a board.
+
+Each person near is a source of movements whose rate hangs on where they stand from the item (`who_reach`), on whether
+they stand at all, on whether they are there (`who_tracks`), and, of a put, on what they hold (`who_holds`). Somebody
+whom no camera follows is a source like them, everywhere alike. Which of several Poisson sources an event came from has
+the probability of its share of the rates at that time. Two people at one distance are two at a half each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from edge.fusion.memory import Guess, Hands, HandUnit
+from edge.fusion.model import BoardModel, SkuTable
+from edge.fusion.movement import Movement
+from edge.fusion.sightings import KEPT_NS, Sightings
+from edge.fusion.who_holds import Put, Shares, holding
+from edge.fusion.who_place import SEEN_SD_MM, Front, Spot, Stand, spot_of
+from edge.fusion.who_reach import Reach
+from edge.fusion.who_tracks import At, speed_mm_s, where
+from edge.trace.event import Event, Kind
+from edge.trace.sighting import TrackPoint
+
+Who = tuple[tuple[str, float], ...]
+
+TIME_SD_S = 0.15  # of an event's time
+HERMITE = ((-(3.0**0.5), 1 / 6), (0.0, 2 / 3), (3.0**0.5, 1 / 6))  # Gauss-Hermite points and weights
+LOOK_NS = 6_000_000_000  # as far around an event as a track's points may tell something
+FAR_MM = 3000.0
+PACE_BEFORE_NS, PACE_AFTER_NS = 500_000_000, 300_000_000  # a hand is on the shelf for 0.5 to 3 s
+# Share and scale (mm/s) of speeds, each Rayleigh's: of those who take or put something, and of all who are near.
+REACHES = ((0.95, 130.0), (0.05, 450.0))
+IS_NEAR = ((0.60, 130.0), (0.40, 700.0))
+PEOPLE_PER_M2 = 0.4  # before a shelf where something is taken, besides those who do it
+UNSEEN, UNSEEN_EVENTS = 0.02, 30.0  # of those who take something: not tracked; worth so many events
+MOST_EVENTS = 400.0
+NAMES_MOST, LEAST_TOLD = 5, 0.001
+DIGITS = 6
+LONELY = 0.9  # only one person can have been it: that one's place teaches where people stand
+
+
+class Namer:
+    """Says who it was before one board. Movements are given to `remember` once they are settled, in order of time."""
+
+    def __init__(self, model: BoardModel, skus: SkuTable, front: Front, hands: Hands, sightings: Sightings) -> None:
+        self._model, self._skus, self._front = model, skus, front
+        self._hands, self._sightings = hands, sightings
+        self._reach = Reach()
+        self._unseen, self._events = UNSEEN * UNSEEN_EVENTS, UNSEEN_EVENTS
+
+    def named(self, events: Sequence[Event], movements: Sequence[Movement], decided_ns: int) -> list[Event]:
+        """The same events with `Event.who`, all of one reading together: what one took, one may have put back."""
+        if not events or not self._sightings.tracked_by(decided_ns):
+            return list(events)
+        told = [_shared(self._rates(movement)[0]) for movement in movements]
+        if any(event.kind is Kind.PUT for event in events):
+            self._by_hands(told, movements, self._tracks(decided_ns))
+        return [replace(event, who=_told(shares)) for event, shares in zip(events, told, strict=True)]
+
+    def returned(self, movement: Movement, event: Event) -> dict[int, float]:
+        """Which of the units in hands a settled put has brought back, by their place in `Hands.units`."""
+        if not event.who:
+            return {}
+        tracks = self._tracks(event.decided_ns)
+        held = holding(_put_of(movement, self._model.board), self._hands.units, (), self._skus, tracks)
+        return held.returned(dict(event.who))
+
+    def remember(self, movement: Movement, event: Event) -> None:
+        """Learn from a settled movement how people stand before this board, and how many aren't tracked."""
+        if not event.who:
+            return
+        who = dict(event.who)
+        self._events, self._unseen = self._events + 1.0, self._unseen + who.get("", 0.0)
+        if self._events > MOST_EVENTS:
+            self._unseen *= MOST_EVENTS / self._events
+            self._events = MOST_EVENTS
+        spot = self._spot(movement)
+        if spot.x_sd_mm <= SEEN_SD_MM:
+            _, stands = self._rates(movement)
+            if len(stands) == 1:
+                ((name, stand),) = stands.items()
+                if who.get(name, 0.0) >= LONELY:
+                    self._reach.learn(self._front, spot, stand, who[name])
+
+    def _tracks(self, decided_ns: int) -> Mapping[str, Sequence[TrackPoint]]:
+        return self._sightings.tracks(decided_ns - KEPT_NS, decided_ns)
+
+    def _spot(self, movement: Movement) -> Spot:
+        return spot_of(self._model, movement.move[2], movement.x_mm, movement.y_mm)
+
+    def _rates(self, movement: Movement) -> tuple[Shares, dict[str, Stand]]:
+        """Of each person near, and of nobody tracked (""): the rate by place and pace. And where they stand."""
+        spot, time_ns = self._spot(movement), movement.time_ns
+        missed = self._unseen / self._events
+        rates: Shares = {"": PEOPLE_PER_M2 * missed / (1.0 - missed)}
+        stands: dict[str, Stand] = {}
+        for name, points in self._sightings.tracks(time_ns - LOOK_NS, time_ns + LOOK_NS).items():
+            now = where(points, time_ns)
+            if now is None:
+                continue
+            stand = self._stand(spot, now)
+            if math.hypot(stand.along_mm, stand.out_mm) > FAR_MM + spot.x_sd_mm:
+                continue
+            stands[name] = stand
+            pace = _pace(speed_mm_s(points, time_ns - PACE_BEFORE_NS, time_ns + PACE_AFTER_NS))
+            rates[name] = pace * self._mean_density(spot, points, time_ns)
+        return rates, stands
+
+    def _mean_density(self, spot: Spot, points: Sequence[TrackPoint], time_ns: int) -> float:
+        """Over the times at which it may have been."""
+        found = 0.0
+        for place, weight in HERMITE:
+            at = where(points, time_ns + round(place * TIME_SD_S * 1e9))
+            if at is not None:
+                found += weight * at.there * self._reach.density(self._front, spot, self._stand(spot, at))
+        return found
+
+    def _stand(self, spot: Spot, at: At) -> Stand:
+        return Stand(*self._front.offset(spot, at.x_mm, at.y_mm), *self._front.variances(at.xx, at.xy, at.yy))
+
+    def _by_hands(
+        self, told: list[Shares], movements: Sequence[Movement], tracks: Mapping[str, Sequence[TrackPoint]]
+    ) -> None:
+        """Go through picks and puts in order of time; changes ``told``.
+
+        A put is likelier of somebody who holds its product. And the other way round, while both are open: a pick is
+        likelier of somebody who is then there to put it back.
+        """
+        out: list[tuple[HandUnit, int]] = [(unit, -1) for unit in self._hands.units]  # with the pick it is from
+        for k in sorted(range(len(movements)), key=lambda k: (movements[k].time_ns, k)):
+            movement = movements[k]
+            sign, sku, slot, quantity = movement.move
+            if sign < 0:
+                guesses = (Guess(sku, slot, quantity, 1.0),)
+                grams, var = abs(movement.grams) / quantity, movement.grams_var / quantity**2
+                unit = HandUnit(guesses, grams, var, self._model.board, movement.time_ns)
+                out += [(unit, k)] * quantity
+                continue
+            put, by_place = _put_of(movement, self._model.board), told[k]
+            units = [replace(unit, who=tuple(told[pick].items())) if pick >= 0 else unit for unit, pick in out]
+            held = holding(put, units, by_place, self._skus, tracks)
+            told[k] = _shared({name: share * held.factor[name] for name, share in by_place.items()})
+            returned = held.returned(told[k])
+            for pick in sorted({out[j][1] for j in returned} - {-1}):
+                told[pick] = self._looked_back(pick, told[pick], by_place, put, out, units, tracks)
+            for _ in range(min(quantity, len(returned))):
+                gone = max(returned, key=lambda j: (returned[j], -j))
+                del returned[gone]
+                out[gone] = (replace(out[gone][0], guesses=()), -1)
+
+    def _looked_back(
+        self, pick: int, by_place: Shares, puts: Shares, put: Put, out: Sequence[tuple[HandUnit, int]],
+        units: Sequence[HandUnit], tracks: Mapping[str, Sequence[TrackPoint]],
+    ) -> Shares:  # fmt: skip
+        """Who picked, knowing where everybody stood when it was put back."""
+        found = {}
+        for name, share in by_place.items():
+            if share < LEAST_TOLD:
+                continue
+            surely = [
+                replace(unit, who=((name, 1.0),)) if origin == pick else unit
+                for unit, (_, origin) in zip(units, out, strict=True)
+            ]
+            held = holding(put, surely, puts, self._skus, tracks)
+            found[name] = share * sum(p * held.factor[other] for other, p in puts.items())
+        return _shared(found)
+
+
+def _put_of(movement: Movement, board: str) -> Put:
+    quantity = movement.move[3]
+    grams = abs(movement.grams) if quantity == 1 else math.nan
+    return Put(movement.move[1], grams, movement.grams_var, board, movement.time_ns)
+
+
+def _pace(speed_mm_s: float) -> float:
+    """How likely somebody who takes or puts something is as fast as that, beside anybody who is near."""
+    return _rayleigh(speed_mm_s, REACHES) / _rayleigh(speed_mm_s, IS_NEAR)
+
+
+def _rayleigh(speed: float, parts: tuple[tuple[float, float], ...]) -> float:
+    """Density of a mixture, without the factor ``speed`` that all have."""
+    return sum(share / (scale * scale) * math.exp(-0.5 * (speed / scale) ** 2) for share, scale in parts)
+
+
+def _shared(rates: Shares) -> Shares:
+    total = sum(rates.values())
+    return {name: rate / total for name, rate in rates.items()}
+
+
+def _told(shares: Shares) -> Who:
+    """Best first, rounded; what is too little to be told is nobody's, and all together are 1."""
+    best = sorted(((p, name) for name, p in shares.items() if name), key=lambda entry: (-entry[0], entry[1]))
+    kept = [(name, round(p, DIGITS)) for p, name in best[:NAMES_MOST] if p >= LEAST_TOLD]
+    nobody = round(1.0 - sum(p for _, p in kept), DIGITS)
+    if nobody > 0.0:
+        kept.append(("", nobody))
+    return tuple(sorted(kept, key=lambda entry: (-entry[1], entry[0])))
