@@ -114,6 +114,9 @@ def _messages() -> dict[str, bytes]:
         "a foreign object": _sent(_FOREIGN),
         "for a person to look at, with alternatives and evidence": _sent(_DOUBTFUL),
         "who, as cameras tell": _sent(dataclasses.replace(_PICK, who=(("track-9", 0.93), ("track-4", 0.07)))),
+        "who: a track of a ceiling camera, or nobody who is followed": _sent(
+            dataclasses.replace(_PICK, who=(("aisle-1.40123.17", 0.93), ("", 0.07)))
+        ),
         "weight and depth not known": _sent(dataclasses.replace(_PICK, grams=math.nan, y_mm=None)),
         "an id of another form, another script": _sent(
             dataclasses.replace(_PICK, event_id="7f3c", board="棚-1", sku="чай-100", slot=None)
