@@ -27,7 +27,7 @@ demo: .venv/.demo
 	@.venv/bin/shelfedge demo
 
 # While the linters run, the kernels are compiled for the tests: a minute that nobody has to wait for.
-test: .venv/.dev tools
+test: .venv/.dev .venv-tflite/.made tools
 	@$(PYTHON) -m edge.node.warm_up >/dev/null 2>&1 & kernels=$$!; \
 	$(MAKE) --no-print-directory lint || { kill $$kernels; exit 1; }; \
 	wait $$kernels; true
@@ -77,7 +77,7 @@ tools:
 	fi
 
 clean:
-	rm -rf .venv build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tflite build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .venv/.demo: pyproject.toml | .venv/.made
@@ -96,6 +96,21 @@ clean:
 	@$(PIP_INSTALL) '.[dev]'
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps 'picamera2>=0.3.25'
 	@touch $@ .venv/.demo .venv/.bench
+
+# TFLite's older runtime wants an older numpy, so it is tested in an environment of its own.
+.venv-tflite/.made: pyproject.toml
+	@python=; for candidate in python3.11 .venv/bin/python; do \
+	    $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || continue; \
+	    python=$$candidate; break; \
+	done; \
+	mkdir -p .venv-tflite; \
+	if [ -n "$$python" ]; then \
+	    echo "Installing TFLite's older runtime for its tests into .venv-tflite (once) ..."; \
+	    $$python -m venv --clear .venv-tflite && \
+	    .venv-tflite/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tflite]' 'pytest>=8'; \
+	else \
+	    echo "No Python 3.11 here, and tflite-runtime has no wheels for later ones: only ai-edge-litert is tested."; \
+	fi && touch $@
 
 # The first Python that is new enough and can make a venv; failing that, one that is new enough, after installing
 # python3-venv (Debian and Raspberry Pi OS ship it apart). A candidate is run, not only looked for: it may be a shim.
