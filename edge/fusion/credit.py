@@ -12,8 +12,8 @@ import math
 
 AT_FIRST = 0.1
 LEAST, MOST = 0.005, 0.95
-MOST_GAIN, MOST_LOSS = 1.0, 2.5  # per slot and visit, log odds
-FORGET = 0.02  # per slot and visit, towards the first
+MOST_GAIN, MOST_LOSS = 1.5, 2.5  # per visit, log odds
+FORGET = 0.02  # per visit, towards the first
 
 
 class Credit:

@@ -28,6 +28,7 @@ class Span:
     Attributes:
         handled: something was before the slot in between.
         left, came: by SKU index, of what has left or come.
+        thing: number of the difference within the look that ends the span; the same in several slots is one.
     """
 
     begin_ns: int
@@ -37,6 +38,7 @@ class Span:
     handled: bool
     left: Mapping[int, float] = field(default_factory=dict)
     came: Mapping[int, float] = field(default_factory=dict)
+    thing: int = 0
 
     def moved(self, sign: int, sku: int) -> float:
         """Log ratio of this view if one thing of that SKU moved, against nothing."""
@@ -90,6 +92,7 @@ class Eye:
             handled,
             _by_sku(seen.left, sku_index),
             _by_sku(seen.came, sku_index),
+            seen.thing,
         )
         before = spans[-1] if spans else None
         if before is not None and before.end_ns == begin_ns and _quiet(before) and _quiet(span):

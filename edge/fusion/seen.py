@@ -2,15 +2,13 @@
 
 Every number is a ratio against the same picture under a camera that tells nothing (its verdicts come as often as they
 do whatever happens), so that 0 is silence, and a story's numbers may be added up and mixed with a camera that is wrong
-(`edge.fusion.credit`):
+(`edge.fusion.credit`). What two views of slots say is `edge.fusion.views`'s; beside it
 
-* a slot between two clear views, ``exp(moved) / (1/2 + (exp(gone) + exp(come)) / 4)`` where something was before it:
-  the moves of the story in that slot and time against what the views say; without moves the numerator is 1;
-* a slot in which something moved, hands before it then: ``0.97 exp(hand) + 0.03`` against hands 4 times in 10;
-* a plateau that is a hand's, hands before the board all the while: the same with 0.9.
+* a slot in which something moved had hands before it then: ``0.97 exp(hand) + 0.03`` against hands 4 times in 10;
+* a plateau that is a hand's had hands before the board all the while: the same with 0.9.
 
-What two views say may be of several gaps between plateaus (a hand stayed before the slot while the board rested). It is
-then weighed where the last of those gaps is, with all the moves of the story in them.
+Two views may be of several gaps between plateaus (a hand stayed before the slot while the board rested). They are then
+weighed where the last of those gaps is, with all the moves of the story in them.
 """
 
 from __future__ import annotations
@@ -23,19 +21,16 @@ from typing import TYPE_CHECKING
 
 from edge.fusion.links import Move, Story
 from edge.fusion.looks import Eye, Span
-from edge.fusion.moves import FOREIGN
 from edge.fusion.plateau import Plateau
+from edge.fusion.views import log_views
 
 if TYPE_CHECKING:
     from edge.fusion.lattice import Step
 
-HOLE_NS = 300_000_000  # in so short a time nobody comes, takes something and leaves
 LOOKS_APART_NS = 600_000_000  # with fewer looks a hand may have been missed
 BESIDE_NS = 300_000_000  # a hand comes before it touches, and leaves after
 INSIDE_NS = 100_000_000  # of a plateau, from its ends
 HAND_SEEN, HELD_SEEN, HAND_OFTEN = 0.97, 0.9, 0.4
-UNSEEN_LOG = 0.0  # of a move in a slot while nobody saw it
-BACK_SAME = 0.7  # taken and put back between two views, it looks as before
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,10 @@ class PastMove:
     end_ns: int
     move: Move
     certain: bool
+
+    def meets(self, span: Span) -> bool:
+        """Whether a span may be of it."""
+        return span.begin_ns < self.end_ns and self.begin_ns < span.end_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +102,12 @@ class Seen:
     def _alone(self, i: int, j: int, story: Story) -> tuple[float, tuple[int, ...]]:
         """What doesn't depend on the steps before; and the slots that do."""
         log = sum(self._holds[i + 1 : j])
-        waiting: list[int] = []
-        for slot in range(len(self._handled)):
-            moves = tuple(move for move in story if move[2] == slot)
-            if moves:
-                log += self._hand(slot, i, j)
-            if i in self._open[slot] or j in self._open[slot]:
-                waiting.append(slot)
-            else:
-                log += self._slot(slot, i, j, moves)
-        foreign = [move for move in story if move[2] < 0]
-        if foreign:
-            log += self._anywhere(foreign[0], i, j)
-        return log, tuple(waiting)
+        waiting = tuple(slot for slot, found in enumerate(self._open) if i in found or j in found)
+        for slot in {move[2] for move in story if move[2] >= 0}:
+            log += self._hand(slot, i, j)
+        here = tuple(move for move in story if move[2] not in waiting)
+        slots = tuple(slot for slot in range(len(self._open)) if slot not in waiting)
+        return log + self._views(slots, i, j, here), waiting
 
     def _joined(self, slot: int, steps: Sequence[Step], i: int, j: int, story: Story) -> float:
         if j in self._open[slot]:
@@ -127,37 +119,20 @@ class Seen:
                 break
             moves = (*(move for move in step.moves if move[2] == slot), *moves)
             begin = step.edge.i
-        return self._slot(slot, begin, j, moves)
-
-    def _slot(self, slot: int, i: int, j: int, moves: Story) -> float:
-        """Log ratio of all views of a slot whose last gap is one of i to j - 1, with the moves in it."""
-        key = (slot, i, j, moves)
+        key = (slot, begin, j, moves)
         found = self._found.get(key)
         if found is None:
-            spans = [each.span for each in self._handled[slot] if i <= each.first and each.last < j]
-            earlier = [
-                past.move
-                for past in self._past
-                if past.move[2] == slot
-                and any(span.begin_ns < past.end_ns and past.begin_ns < span.end_ns for span in spans)
-            ]
-            found = self._found[key] = log_moved((*earlier, *moves), spans, self._else(slot, i, j)) - log_usual(spans)
+            found = self._found[key] = self._views((slot,), begin, j, moves)
         return found
 
-    def _else(self, slot: int, i: int, j: int) -> float | None:
-        """Log ratio of a move in a slot while nothing was before it, or while nobody looked; None if neither was so."""
+    def _views(self, slots: Sequence[int], i: int, j: int, moves: Story) -> float:
+        """Log ratio of all views of these slots whose last gap is one of i to j - 1, with the moves in them."""
+        spans = {
+            slot: [each.span for each in self._handled[slot] if i <= each.first and each.last < j] for slot in slots
+        }
+        earlier = [past.move for past in self._past if any(past.meets(span) for span in spans.get(past.move[2], ()))]
         begin_ns, end_ns = self._gaps[i][0], self._gaps[j - 1][1]
-        return log_unhandled(self._eye.spans[slot], begin_ns, end_ns)
-
-    def _anywhere(self, move: Move, i: int, j: int) -> float:
-        """Something unknown in some slot or other."""
-        total = 0.0
-        for slot in range(len(self._handled)):
-            if i in self._open[slot] or j in self._open[slot]:
-                total += 1.0
-            else:
-                total += math.exp(self._slot(slot, i, j, ((move[0], FOREIGN, slot, 1),)) - self._slot(slot, i, j, ()))
-        return math.log(total / len(self._handled)) if self._handled else 0.0
+        return log_views((*earlier, *moves), spans, self._eye.spans, begin_ns, end_ns)
 
     def _hand(self, slot: int, i: int, j: int) -> float:
         """Log ratio of the looks at a slot between plateaus if something moved there."""
@@ -187,49 +162,6 @@ class Seen:
             if inside:
                 found.append(_Handled(span, inside[0], inside[-1]))
         return found
-
-
-def log_moved(moves: Sequence[Move], spans: Sequence[Span], otherwise: float | None) -> float:
-    """Log ratio of views if these moves happened in their slot, against nothing there, spans assigned at their best.
-
-    ``otherwise``: of a move that none of the spans is of; None where that can't be.
-    """
-    if not moves:
-        return 0.0
-    signs = {move[0] for move in moves}
-    each = [[span.moved(move[0], move[1]) for span in spans] for move in moves]
-    rest = [otherwise] if otherwise is not None else []
-    if len(signs) == 1:
-        best = sorted((max([*logs, *rest], default=0.0) for logs in each), reverse=True)
-        # one view shows them all at once; several may show one each
-        more = sorted((log for log in each[0]), reverse=True)[1 : len(moves)]
-        return best[0] + sum(max(log, 0.0) for log in more)
-    first, other = next((a, b) for a, m in enumerate(moves) for b, n in enumerate(moves) if b > a and m[0] != n[0])
-    shown = max([*each[first], *each[other], 0.0])
-    together = math.log(BACK_SAME + (1.0 - BACK_SAME) * math.exp(shown))
-    apart = [a + b for k, a in enumerate(each[first]) for m, b in enumerate(each[other]) if k != m]
-    return max([together, *apart])
-
-
-def log_usual(spans: Sequence[Span]) -> float:
-    """Log of how often views come out so, whatever happens: every other hand leaves a slot as it was."""
-    return sum(math.log(0.5 + 0.25 * (math.exp(span.gone) + math.exp(span.come))) for span in spans)
-
-
-def log_unhandled(spans: Sequence[Span], begin_ns: int, end_ns: int) -> float | None:
-    """Log ratio of a move with nothing before its slot or nobody looking, in that time; None if neither was so."""
-    best: float | None = None
-    seen_ns = begin_ns
-    for span in spans:
-        if span.end_ns <= begin_ns or span.begin_ns >= end_ns:
-            continue
-        if span.begin_ns - seen_ns > HOLE_NS:
-            return UNSEEN_LOG
-        seen_ns = max(seen_ns, span.end_ns)
-        if not span.handled:
-            log = max(span.gone, span.come)
-            best = log if best is None else max(best, log)
-    return UNSEEN_LOG if end_ns - seen_ns > HOLE_NS else best
 
 
 def log_hand_seen(eye: Eye, slot: int, begin_ns: int, end_ns: int) -> float:

@@ -55,10 +55,6 @@ class Sightings:
             else:
                 _in_order(self._looks.setdefault(seen.board, []), seen)
 
-    def in_time(self, sightings: Iterable[Sighting]) -> list[Sighting]:
-        """What `give` would take now."""
-        return [sighting for sighting in sightings if self._in_time(sighting)]
-
     def look_from(self, decided_ns: int) -> None:
         """From here on, tell what may be known for a decision at this time."""
         self._decided_ns = decided_ns

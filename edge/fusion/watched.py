@@ -8,8 +8,9 @@ from edge.fusion.credit import Credit
 from edge.fusion.looks import BoardLooks, Eye, Span
 from edge.fusion.model import BoardModel, SkuTable
 from edge.fusion.plateau import Plateau
-from edge.fusion.seen import PastMove, Seen, log_moved, log_unhandled, log_usual
+from edge.fusion.seen import PastMove, Seen
 from edge.fusion.sightings import SIGHT_DELAY_NS, Sightings
+from edge.fusion.views import log_unhandled, log_views
 
 PAST_NS = 60_000_000_000  # settled movements are kept for so long: views may be of them
 CERTAIN = 0.97  # probability by the scale alone from which a movement judges a camera
@@ -25,9 +26,8 @@ class Watched:
     def __init__(self, model: BoardModel, skus: SkuTable, sightings: Sightings) -> None:
         self.credits: dict[str, Credit] = {}
         self._looks = BoardLooks(model, skus, sightings)
-        self._slots = len(model.slot_ids)
         self._past: list[PastMove] = []
-        self._judged_ns: dict[str, list[int]] = {}
+        self._judged_ns: dict[str, int] = {}
 
     def take_in(self, decided_ns: int) -> None:
         """Looks that a decision at this time may know. Call at every mark, in order."""
@@ -58,25 +58,40 @@ class Watched:
     def _judge(self, camera: str, eye: Eye, settled_ns: int) -> None:
         """Compare what a camera told of the time before ``settled_ns`` with what the scale was certain of."""
         credit = self.credits.setdefault(camera, Credit())
-        judged = self._judged_ns.setdefault(camera, [settled_ns - 1] * self._slots)
-        for slot in range(self._slots):
-            since_ns, judged[slot] = judged[slot], max(judged[slot], settled_ns)
-            if settled_ns <= since_ns:
+        since_ns = self._judged_ns.setdefault(camera, settled_ns)
+        if settled_ns <= since_ns:
+            return
+        self._judged_ns[camera] = settled_ns
+        moves = [move for move in self._past if move.end_ns > since_ns - PAST_NS]
+        for visit in _visits(eye, since_ns, settled_ns):
+            spans = [span for each in visit.values() for span in each]
+            near = [move for move in moves if any(move.meets(span) for span in spans)]
+            if all(move.certain for move in near):
+                begin_ns = min([move.begin_ns for move in near], default=settled_ns)
+                end_ns = max([move.end_ns for move in near], default=settled_ns)
+                credit.learn(log_views([move.move for move in near], visit, eye.spans, begin_ns, end_ns))
+        for move in moves:
+            if not (move.certain and since_ns < move.end_ns <= settled_ns and move.move[2] >= 0):
                 continue
-            spans = [span for span in eye.spans[slot] if span.handled and since_ns < span.end_ns <= settled_ns]
-            near = [move for move in self._past if any(_meet(span, move) for span in spans)]
-            if spans and all(move.certain for move in near):
-                told = tuple(move.move for move in near if move.move[2] == slot)
-                credit.learn(log_moved(told, spans, None) - log_usual(spans))
-            for move in self._past:
-                if not (move.certain and move.move[2] == slot and since_ns < move.end_ns <= settled_ns):
-                    continue
-                if any(span.handled and _meet(span, move) for span in eye.spans[slot]):
-                    continue
-                unseen = log_unhandled(eye.spans[slot], move.begin_ns, move.end_ns)
+            if not any(span.handled and move.meets(span) for each in eye.spans for span in each):
+                unseen = log_unhandled(eye.spans[move.move[2]], move.begin_ns, move.end_ns)
                 if unseen is not None and unseen < 0.0:
                     credit.learn(unseen)
 
 
-def _meet(span: Span, move: PastMove) -> bool:
-    return span.begin_ns < move.end_ns and move.begin_ns < span.end_ns
+def _visits(eye: Eye, since_ns: int, until_ns: int) -> list[dict[int, list[Span]]]:
+    """Spans of all slots that ended in that time and had something before them, those that overlap together."""
+    ended = [
+        (span.begin_ns, span.end_ns, slot, span)
+        for slot, spans in enumerate(eye.spans)
+        for span in spans
+        if span.handled and since_ns < span.end_ns <= until_ns
+    ]
+    found: list[dict[int, list[Span]]] = []
+    latest_ns = -(1 << 62)
+    for begin_ns, end_ns, slot, span in sorted(ended, key=lambda item: item[:3]):
+        if begin_ns >= latest_ns:
+            found.append({})
+        latest_ns = max(latest_ns, end_ns)
+        found[-1].setdefault(slot, []).append(span)
+    return found

@@ -9,6 +9,7 @@ the probability of its share of the rates at that time. Two people at one distan
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -33,11 +34,14 @@ PACE_BEFORE_NS, PACE_AFTER_NS = 500_000_000, 300_000_000  # a hand is on the she
 # Share and scale (mm/s) of speeds, each Rayleigh's: of those who take or put something, and of all who are near.
 REACHES = ((0.95, 130.0), (0.05, 450.0))
 IS_NEAR = ((0.60, 130.0), (0.40, 700.0))
-PEOPLE_PER_M2 = 0.4  # before a shelf where something is taken, besides those who do it
+PEOPLE_PER_M2 = 1.0  # before a shelf where something is taken, besides those who do it: people come in groups
 UNSEEN, UNSEEN_EVENTS = 0.02, 30.0  # of those who take something: not tracked; worth so many events
 MOST_EVENTS = 400.0
 NAMES_MOST, LEAST_TOLD = 5, 0.001
 DIGITS = 6
+HAND_S = 1.0  # a hand that takes something is at it for about this long
+BOTH_HANDS = 0.2  # at the least: how often one person does with both hands what two do who reach at once
+RECENT = 8  # movements of one board in some seconds
 LONELY = 0.9  # only one person can have been it: that one's place teaches where people stand
 
 
@@ -48,6 +52,7 @@ class Namer:
         self._model, self._skus, self._front = model, skus, front
         self._hands, self._sightings = hands, sightings
         self._reach = Reach()
+        self._recent: deque[tuple[int, Shares]] = deque(maxlen=RECENT)
         self._unseen, self._events = UNSEEN * UNSEEN_EVENTS, UNSEEN_EVENTS
 
     def named(self, events: Sequence[Event], movements: Sequence[Movement], decided_ns: int) -> list[Event]:
@@ -55,6 +60,7 @@ class Namer:
         if not events or not self._sightings.tracked_by(decided_ns):
             return list(events)
         told = [_shared(self._rates(movement)[0]) for movement in movements]
+        told = self._one_at_a_time(told, movements)
         if any(event.kind is Kind.PUT for event in events):
             self._by_hands(told, movements, self._tracks(decided_ns))
         return [replace(event, who=_told(shares)) for event, shares in zip(events, told, strict=True)]
@@ -72,6 +78,7 @@ class Namer:
         if not event.who:
             return
         who = dict(event.who)
+        self._recent.append((movement.time_ns, who))
         self._events, self._unseen = self._events + 1.0, self._unseen + who.get("", 0.0)
         if self._events > MOST_EVENTS:
             self._unseen *= MOST_EVENTS / self._events
@@ -83,6 +90,21 @@ class Namer:
                 ((name, stand),) = stands.items()
                 if who.get(name, 0.0) >= LONELY:
                     self._reach.learn(self._front, spot, stand, who[name])
+
+    def _one_at_a_time(self, told: list[Shares], movements: Sequence[Movement]) -> list[Shares]:
+        """Two movements at nearly the same time are rarely one person's: who surely made one hardly made the other."""
+        times = [movement.time_ns for movement in movements]
+        everything = [*zip(times, told, strict=True), *self._recent]
+        found = []
+        for k, shares in enumerate(told):
+            free = dict.fromkeys(shares, 1.0)
+            for other, (time_ns, theirs) in enumerate(everything):
+                apart_s = abs(time_ns - times[k]) * 1e-9
+                if other != k and apart_s < 3.0 * HAND_S:
+                    busy = math.exp(-((apart_s / HAND_S) ** 2))
+                    free |= {name: free[name] * (1.0 - busy * theirs.get(name, 0.0)) for name in shares if name}
+            found.append(_shared({name: share * max(free[name], BOTH_HANDS) for name, share in shares.items()}))
+        return found
 
     def _tracks(self, decided_ns: int) -> Mapping[str, Sequence[TrackPoint]]:
         return self._sightings.tracks(decided_ns - KEPT_NS, decided_ns)
