@@ -70,7 +70,7 @@ def board_area(plane: PlaneMap, width_mm: float, depth_mm: float) -> Area | None
     places = np.stack([x.ravel(), y.ravel()], axis=1)
     pixels = plane.pixels(places)
     with np.errstate(invalid="ignore"):
-        inside = ((pixels >= 0.0) & (pixels <= np.array(plane.size))).all(axis=1)
+        inside = np.all((pixels >= 0.0) & (pixels <= np.array(plane.size)), axis=1)
     return _area(places, plane.places(np.nan_to_num(pixels))[1], inside)
 
 

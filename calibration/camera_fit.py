@@ -25,7 +25,7 @@ from calibration.record import CalibrationError
 Floats = npt.NDArray[np.float64]
 
 RADIAL_SD = 0.05  # of lenses that people put before cameras; 0.1 is a very wide one, whose marks will tell
-PRINT_SD = 0.003
+PRINT_SD = 0.01  # of who prints "fit to page" and measures no bar; several sheets tell it by their places
 ROUNDS, CLOSE = 40, 1e-9
 FACTOR_ROUNDS = 4
 LEAST_REDUNDANCY = 0.5  # a factor isn't found from less

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.camera_area import Area, board_area, floor_area
-from calibration.camera_fit import CameraFit, Mark, fit_camera, seen_pose, without
+from calibration.camera_fit import LEAST_REDUNDANCY, CameraFit, Mark, fit_camera, seen_pose, without
 from calibration.findings import Finding, Reason
 from calibration.plane_map import PlaneMap
 from calibration.record import CalibrationError
@@ -18,7 +18,7 @@ ROUGH = 2.0
 """Marks that are placed so many times worse than was said are told; more than that, and they contradict each other."""
 CHI2_999_OF_TWO = 13.8
 NOTABLE_TURN_RAD = math.radians(20.0)
-NOTABLE_PRINT = 0.01
+NOTABLE_PRINT = 0.02  # "fit to page" makes 3 % and more; blur alone makes tags seem 1 % smaller
 NOTABLE_RADIAL = 0.03
 
 
@@ -128,6 +128,10 @@ def check_map(plane: PlaneMap, marks: Sequence[Mark], site: Site) -> list[Findin
 
 def _disagreement(fit: CameraFit, marks: Sequence[Mark], size: tuple[int, int]) -> list[Finding]:
     """Of marks with each other: which one is elsewhere, where that can be told."""
+    if fit.redundancy < LEAST_REDUNDANCY or len(marks) == 1:
+        words = "one sheet always fits" if len(marks) == 1 else f"{len(marks)} of them always fit"
+        evidence = f"{words}: a wrong place wouldn't be noticed"
+        return [Finding(Reason.MARKS_UNCHECKED, "", evidence, "add another one, somewhere else")]
     if fit.fits:
         return []
     culprits = []
@@ -136,7 +140,7 @@ def _disagreement(fit: CameraFit, marks: Sequence[Mark], size: tuple[int, int]) 
             others = fit_camera(without(marks, k), size)
         except CalibrationError:
             continue
-        if others.fits and others.redundancy > 0.5:
+        if others.fits and others.redundancy > LEAST_REDUNDANCY:
             culprits.append((others.chi2 / max(others.redundancy, 1.0), k, others))
     if len(culprits) == 1 or (len(culprits) > 1 and _stands_out(culprits)):
         _, k, others = min(culprits, key=lambda each: each[0])

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     UNTOLD = "not known"
     ZERO_MOVED = "zero moved"
     MARKS_ROUGH = "marks roughly placed"
+    MARKS_UNCHECKED = "marks unchecked"
     PLANE_UNSURE = "places partly unsure"
     PRINT_SCALED = "print not to scale"
     LENS_BENDS = "lens bends"
@@ -63,6 +64,7 @@ TOLD_ONLY = frozenset(
         Reason.UNTOLD,
         Reason.ZERO_MOVED,
         Reason.MARKS_ROUGH,
+        Reason.MARKS_UNCHECKED,
         Reason.PLANE_UNSURE,
         Reason.PRINT_SCALED,
         Reason.LENS_BENDS,

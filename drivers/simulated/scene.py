@@ -142,6 +142,26 @@ class Disturbance:
 
 
 @dataclass(frozen=True, slots=True)
+class Handling:
+    """A hand at a board, as a camera would see it: a movement's or a lean's.
+
+    Attributes:
+        sign: -1 it takes the units, 1 it leaves them, 0 it moves nothing.
+        units: SKU and place of each on the board, x and y in mm.
+        x_mm, y_mm: where the hand works.
+        start_s, end_s: from first to last contact.
+    """
+
+    board: str
+    sign: int
+    units: tuple[tuple[str, float, float], ...]
+    x_mm: float
+    y_mm: float
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """The truth about one action: what moved, and from first to last contact of the hand with the shelf.
 

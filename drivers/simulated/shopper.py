@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ class RandomShopper:
         restock_gap_s: time between them, from start to start. restock_most_g: what they may weigh in all; where there
             is nothing so light it is the lightest.
         leans_per_minute, footsteps_per_minute, vibrations_per_minute: disturbances, at any time.
+        foreseen: told of each action once it is known that it comes, which is when the one before has been played.
     """
 
     seed: int
@@ -65,18 +66,25 @@ class RandomShopper:
     leans_per_minute: float = 0.5
     footsteps_per_minute: float = 4.0
     vibrations_per_minute: float = 2.0
+    foreseen: Callable[[Action], None] | None = None
 
     def __call__(self, world: World) -> Iterator[Action]:
         """Actions in order of time."""
         rng = seeded(self.seed, "leans")
         boards = list(world.boards)
         streams: list[Iterator[Action]] = [
-            self._handling(world),
+            self._told(self._handling(world)),
             (Lean(at_s, boards[int(rng.integers(len(boards)))]) for at_s in self._times(self.leans_per_minute, "lean")),
             (Footsteps(at_s) for at_s in self._times(self.footsteps_per_minute, "footsteps")),
             (Vibration(at_s) for at_s in self._times(self.vibrations_per_minute, "vibration")),
         ]
         return heapq.merge(*streams, key=lambda action: action.at_s)
+
+    def _told(self, actions: Iterator[Action]) -> Iterator[Action]:
+        for action in actions:
+            if self.foreseen is not None:
+                self.foreseen(action)
+            yield action
 
     def _times(self, per_minute: float, name: str) -> Iterator[float]:
         """A Poisson process."""

@@ -16,6 +16,7 @@ from drivers.simulated.scene import (
     Footsteps,
     ForeignPut,
     ForeignTake,
+    Handling,
     Lean,
     Movement,
     Pick,
@@ -49,6 +50,7 @@ class Stage:
         movements: truth in order of start, complete up to what has been played.
         disturbances: the same of what moved nothing. Neither recorded shaking, which goes on all the time, nor what a
             board feels of its neighbours being handled.
+        handlings: what a camera would see of the movements and leans, in the same order.
         settled_g: board to (x_mm, y_mm, grams) of each unit that lay there at the beginning.
 
     Args:
@@ -65,6 +67,7 @@ class Stage:
         self.world = world
         self.movements: list[Movement] = []
         self.disturbances: list[Disturbance] = []
+        self.handlings: list[Handling] = []
         self._manner = manner
         self._forces: dict[str, list[Force]] = {board: [] for board in world.boards}
         self._shakes: dict[str, list[Shake]] = {board: [] for board in world.boards}
@@ -129,7 +132,9 @@ class Stage:
             case Lean():
                 forces, knocks = hands.lean(*self._size(action.board), action, self._rng, self._manner)
                 self._add(action.board, forces, knocks)
-                self._disturbed(action.board, action.at_s, max(force.end_s for force in forces))
+                end_s, push = max(force.end_s for force in forces), forces[0]
+                self._disturbed(action.board, action.at_s, end_s)
+                self.handlings.append(Handling(action.board, 0, (), push.x_mm, push.y_mm, action.at_s, end_s))
             case Footsteps():
                 self._footsteps(action)
             case Vibration():
@@ -193,6 +198,8 @@ class Stage:
         self.world.touched_until_s = max(self.world.touched_until_s, end)
         grams = sum(unit.grams for unit in units) * (1 if kind == "put" else -1)
         sku = None if slot is None else units[0].sku
+        seen, sign = tuple((unit.sku, unit.x_mm, unit.y_mm) for unit in units), 1 if kind == "put" else -1
+        self.handlings.append(Handling(board, sign, seen, units[0].x_mm, units[0].y_mm, start, end))
         self.movements.append(Movement(kind, board, slot, sku, len(units), grams, start, end))
         for other in self.world.boards:
             if other != board and self._rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""`shelfedge calibrate BOARD`, and `calibrate creep | temperature | history | restore | export | import`."""
+"""`shelfedge calibrate BOARD`, and `calibrate camera | creep | temperature | history | restore | export | import`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class _BoardFirst(TyperGroup):
 app = typer.Typer(
     cls=_BoardFirst,
     no_args_is_help=True,
-    help="Calibrate a board with a reference weight: `shelfedge calibrate shelf-1`. What it can be told: "
-    "`shelfedge calibrate run --help`.",
+    help="Calibrate a board with a reference weight: `shelfedge calibrate shelf-1` (what it can be told: "
+    "`shelfedge calibrate run --help`), or a camera: `shelfedge calibrate camera aisle-1`.",
 )
 
 _Board = Annotated[str, typer.Argument(metavar="BOARD", help="The board, as the node file calls it.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The board or camera, as the node file calls it.")]
 _Node = Annotated[
     Path | None,
     typer.Argument(metavar="[NODE.yaml]", help="The node file; else ./node.yaml, or /etc/shelfedge/node.yaml."),
@@ -247,28 +248,127 @@ def temperature(
     raise typer.Exit(run_temperature(asked))
 
 
-@app.command(short_help="The records of a board, oldest first.")
+@app.command(short_help="Where a camera's pixels lie, from printed sheets or points.")
+def camera(
+    camera: Annotated[
+        str | None, typer.Argument(metavar="CAMERA", help="The camera, as the node file calls it.")
+    ] = None,
+    config: _Node = None,
+    sheet_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where a printed sheet's bar begins and points to: '2: 1200 mm, 300 mm, 90 deg'. Repeat.",
+        ),
+    ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POINT", help="A known place and its pixel: '1200 mm, 300 mm = 812, 440'. Repeat."),
+    ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Points (x_mm,y_mm,x_px,y_px) or sheets (sheet,x_mm,y_mm,direction_deg), a row each.",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture that the camera took; else it takes one now.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Of the picture that points were read in, to do without it: 1640x1232."),
+    ] = None,
+    tape: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="How well places are measured: '10 mm'; on a board '2 mm'.")
+    ] = None,
+    bar: Annotated[
+        str | None,
+        typer.Option(metavar="LENGTH", help="How long the sheets' bar is on the print, if it isn't as it says."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only see whether the calibration still holds at these places.")
+    ] = False,
+    save_picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the picture with a grid of the floor, to look whether it fits."),
+    ] = None,
+    still: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jpg", help="Only write what the camera sees, and one to read pixels off."),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.pdf", help="Only write sheets to print; .svg for one.")
+    ] = None,
+    sheets: Annotated[
+        int | None, typer.Option(min=1, metavar="COUNT", help="How many sheets to print; else 4.")
+    ] = None,
+    paper: Annotated[str, typer.Option(metavar="PAPER", help="A4 or A3 for the floor, A4-board for a board.")] = "A4",
+    who: _Who = None,
+    yes: _Yes = False,
+    as_json: _Json = False,
+) -> None:
+    """Calibrate a camera: what places on the store's floor, or on a board, its pixels show, with its errors in mm.
+
+    Best with sheets: print some (--sheet sheets.pdf), lay them far apart where people walk, measure where each bar
+    begins and which way it points, and say so (--sheet-at, once for each). Or with tape marks: --still writes what the
+    camera sees, with lines to read pixels off; give six or more (--point).
+
+    Places on the floor are the store's: x and y from its corner that was chosen once; places on a board are from its
+    left and its front edge. A picture is taken while the node doesn't run, or given (--picture). The record is saved if
+    it is trustworthy, and the former one is kept.
+    """
+    import sys
+
+    from edge.cli.calibrate_camera import CameraAsked, calibrate_camera, check_camera, print_sheets, save_still
+    from edge.cli.node_choice import node_file, picture_size, quantity, who_i_am
+    from edge.config.quantity import LENGTH
+    from edge.config.setup import load_setup
+    from edge.node.calibrate_camera import camera_of
+
+    if sheet is not None:
+        raise typer.Exit(print_sheets(sheet, paper, sheets))
+    if camera is None:
+        raise typer.BadParameter("say which camera, as the node file calls it", param_hint="CAMERA")
+    path = node_file(config)
+    setup = load_setup(path, calibrated=False)
+    camera_of(setup, camera, path)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    asked = CameraAsked(
+        camera, path, setup, tuple(point or ()), tuple(sheet_at or ()), marks, picture,
+        None if size is None else picture_size(size),
+        None if tape is None else quantity(LENGTH, tape, "--tape"),
+        None if bar is None else quantity(LENGTH, bar, "--bar"),
+        save_picture, who or who_i_am(), terminal and not yes, as_json,
+    )  # fmt: skip
+    if still is not None:
+        raise typer.Exit(save_still(asked, still))
+    raise typer.Exit(check_camera(asked) if check else calibrate_camera(asked))
+
+
+@app.command(short_help="The records of a board or camera, oldest first.")
 def history(
-    board: _Board,
+    name: _Name,
     config: _Node = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines, records included.")] = False,
 ) -> None:
-    """List a board's calibration records: when, who, with which weights; the last one is in use."""
+    """List the calibration records of a board or camera: when, who, with which weights; the last one is in use."""
     import json
 
     from edge.node.calibrate_records import history_lines, kept_data, store_for
 
-    kept = store_for(board, _path(config)).history(board)
+    store = store_for(name, _path(config))
+    kept = store.history(name)
     if as_json:
         lines = [json.dumps(kept_data(each), ensure_ascii=False) for each in kept]
     else:
-        lines = history_lines(board, kept)
+        lines = history_lines(name, kept, store.kind.again)
     typer.echo("\n".join(lines))
 
 
 @app.command(short_help="Put a former record into use again.")
 def restore(
-    board: _Board,
+    name: _Name,
     number: Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="As `history` numbers them.")],
     config: _Node = None,
     who: _Who = None,
@@ -281,25 +381,25 @@ def restore(
     from edge.node.calibrate_records import restored_note, store_for
 
     path = _path(config)
-    store = store_for(board, path)
+    store = store_for(name, path)
     with uninterrupted():
-        new = store.restore(board, number, restored_note(who or who_i_am()))
-        typer.echo(f"{board}: record {number} is in use again, as number {new} ({store.path(board)})")
+        new = store.restore(name, number, restored_note(who or who_i_am()))
+        typer.echo(f"{name}: record {number} is in use again, as number {new} ({store.path(name)})")
         typer.echo(f"start the node anew for it: {start_command(path, again=True)}")
 
 
 @app.command(short_help="Print a record, or write it to a file.")
 def export(
-    board: _Board,
+    name: _Name,
     config: _Node = None,
     number: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Else the one in use.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else to stdout.")] = None,
 ) -> None:
-    """Print a board's calibration record as JSON, as the node reads it."""
+    """Print the calibration record of a board or camera as JSON, as the node reads it."""
     from edge.node.calibrate_records import store_for
 
     path = _path(config)
-    text = store_for(board, path).export(board, number)
+    text = store_for(name, path).export(name, number)
     if output is None:
         typer.echo(text)
         return
@@ -314,7 +414,7 @@ def export(
 
 @app.command("import", short_help="Put a record out of a file into use.")
 def import_(
-    board: _Board,
+    name: _Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="As `export` writes it.")],
     config: _Node = None,
     who: _Who = None,
@@ -328,11 +428,11 @@ def import_(
 
     path = _path(config)
     with uninterrupted():
-        store, number = import_record(board, path, file, restored_note(who or who_i_am()))
+        used, number = import_record(name, path, file, restored_note(who or who_i_am()))
         if number is None:
-            typer.echo(f"{board}: the record in {file} is in use already; nothing was changed")
+            typer.echo(f"{name}: the record in {file} is in use already; nothing was changed")
             return
-        typer.echo(f"{board}: {file} is in use, as number {number} ({store.path(board)})")
+        typer.echo(f"{name}: {file} is in use, as number {number} ({used})")
         typer.echo(f"start the node anew for it: {start_command(path, again=True)}")
 
 

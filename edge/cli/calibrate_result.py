@@ -43,16 +43,17 @@ def accepted_screen(board: str, outcome: Outcome) -> RenderableType:
             "" if off != off else f"{off:.0f} mm",
         )
     told = [Text(f"· {finding}", "yellow") for finding in outcome.findings]
-    return Group(_banner(f"{board}: CALIBRATED", "bold black on green"), Text(), figures, Text(), table, *told)
+    return Group(verdict_banner(f"{board}: CALIBRATED", "bold black on green"), Text(), figures, Text(), table, *told)
 
 
 def refused_screen(board: str, findings: Sequence[Finding], verdict: str = "NOT CALIBRATED") -> RenderableType:
     """Each reason with its evidence and its remedy."""
-    banner = _banner(f"{board}: {verdict}, nothing was changed", "bold white on red")
-    return Group(banner, Text(), *_findings(findings))
+    banner = verdict_banner(f"{board}: {verdict}, nothing was changed", "bold white on red")
+    return Group(banner, Text(), *findings_lines(findings))
 
 
-def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
+def findings_lines(findings: Sequence[Finding]) -> list[RenderableType]:
+    """Each with its evidence and its remedy."""
     lines: list[RenderableType] = []
     for finding in findings:
         about = f" ({finding.subject})" if finding.subject else ""
@@ -65,9 +66,9 @@ def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
 
 def check_screen(board: str, weight_g: float, result: CheckResult) -> RenderableType:
     """Whether the calibration still holds, and by how much."""
-    banner = _banner(f"{board}: THE CALIBRATION HOLDS", "bold black on green")
+    banner = verdict_banner(f"{board}: THE CALIBRATION HOLDS", "bold black on green")
     if not result.holds:
-        banner = _banner(f"{board}: CALIBRATE AGAIN", "bold white on red")
+        banner = verdict_banner(f"{board}: CALIBRATE AGAIN", "bold white on red")
     lines: list[RenderableType] = [banner, Text()]
     if result.grams == result.grams:
         off = 100 * (result.grams / weight_g - 1.0)
@@ -76,7 +77,7 @@ def check_screen(board: str, weight_g: float, result: CheckResult) -> Renderable
         lines.append(Text(f"it lay {result.x_mm:.0f} mm from the left, {result.y_mm:.0f} mm from the front"))
     if result.zero_g == result.zero_g:
         lines.append(Text(f"the empty board weighs {_signed_g(result.zero_g)} by its record; the node follows that"))
-    return Group(*lines, *_findings(result.findings), Text("take the weight off again", "bold"))
+    return Group(*lines, *findings_lines(result.findings), Text("take the weight off again", "bold"))
 
 
 def console_for(to_stderr: bool = False) -> Console:
@@ -85,7 +86,8 @@ def console_for(to_stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=to_stderr, highlight=False, soft_wrap=True, width=240)
 
 
-def _banner(text: str, style: str) -> Text:
+def verdict_banner(text: str, style: str) -> Text:
+    """The first line of a result."""
     return Text(f"  {text}  ", style, no_wrap=True)
 
 

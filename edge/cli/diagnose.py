@@ -29,6 +29,9 @@ def diagnose(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole result as JSON, for programs.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page with the plots too.")] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="With --report: a still of each camera too; it may show people.")
+    ] = False,
 ) -> None:
     """Say what is wrong with cells, boards, links and the node: a named fault, the evidence, the remedy.
 
@@ -56,15 +59,17 @@ def diagnose(
     supply_v = None if supply is None else quantity(SUPPLY, supply, "--supply")
     if seconds is not None:
         check_seconds(seconds)
+    if pictures and (report is None or trace is not None):
+        raise typer.BadParameter("goes with --report, and not with --trace", param_hint="--pictures")
     if report is not None:
         refuse_overwriting(report, [config, trace])
         check_report(report)
-    source = gathered_from(config, trace, seconds, tuple(board or ()), say)
+    source = gathered_from(config, trace, seconds, tuple(board or ()), say, pictures)
     warn(source.warnings)
     now = datetime.now(UTC)
     found, looks = diagnosed(source, tuple(board or ()), now, supply_v)
     if report is not None:
-        write_report(report, found, looks)
+        write_report(report, found, looks, None if source.gathered is None else source.gathered.stills)
     show(found, json_)
     if report is not None:
         typer.echo(f"{report}: the report", err=True)

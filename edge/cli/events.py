@@ -1,4 +1,4 @@
-"""`shelfedge events tail` and `shelfedge events export`."""
+"""`shelfedge events tail`, `shelfedge events export` and `shelfedge events tracks`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-app = typer.Typer(no_args_is_help=True, help="Watch a node's events, or write them to a file.")
+app = typer.Typer(no_args_is_help=True, help="Watch a node's events or tracks, or write events to a file.")
 
 _Node = Annotated[Path, typer.Argument(metavar="NODE.yaml", help="The node's file.")]
 _Broker = Annotated[bool, typer.Option("--broker", help="Through the node's broker; else from its outbox here.")]
@@ -180,3 +180,46 @@ def export(
     where = path if options is None else options.broker
     typer.echo(f"{where}: {count} {'entry' if count == 1 else 'entries'}", err=True)
     raise_losses(problems)
+
+
+@app.command()
+def tracks(
+    config: _Node,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines on a terminal too; elsewhere they always are.")
+    ] = False,
+    url: _Url = None,
+    username: _Username = None,
+    password_file: _Password = None,
+    ca: _Ca = None,
+    certificate: _Certificate = None,
+    key: _Key = None,
+) -> None:
+    """Show where ceiling cameras see people now, until Ctrl-C: this node's, and those of the nodes it hears.
+
+    Through the broker, as other nodes see it: a line for each camera and second, also where nobody is. A camera that
+    shows no line is covered, dark or off.
+    """
+    import sys
+
+    from edge.cli.errors import warn
+    from edge.config.setup import load_setup
+    from edge.stream.broker_choice import broker_options
+    from edge.stream.track_watch import follow_tracks
+    from edge.stream.uplink.topics import Names
+
+    node = load_setup(config).node
+    options = broker_options(node, config.parent, True, url, username, password_file, ca, certificate, key)
+    assert options is not None, "a broker is wanted: either there is one, or it was said that there is none"
+    ids = [*([node.node] if node.follows_people else []), *node.tracks.nodes] or [node.node]
+    plain = as_json or not sys.stdout.isatty()
+
+    def listening(warnings: list[str]) -> None:
+        warn(warnings)
+        typer.echo(f"{options.broker}: listening to {', '.join(ids)}; Ctrl-C ends it", err=True)
+
+    for line in follow_tracks(
+        options, [Names(node.store, each) for each in ids], plain, listening, lambda problem: warn([problem])
+    ):
+        sys.stdout.buffer.write(line.encode() + b"\n")
+        sys.stdout.buffer.flush()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from edge.node.monitor_data import BoardView, CellView, Change, EventView, MonitorView, Sign
+from edge.node.monitor_data import BoardView, CameraView, CellView, Change, EventView, MonitorView, Sign
 
 _SIGNS = {Sign.OK: ("✓", "bold green"), Sign.WAITING: ("…", "dim")}
 _BAD = ("✗", "bold red")
@@ -185,6 +185,41 @@ def small_bars(board: BoardView) -> Text:
     return found
 
 
+def camera_text(camera: CameraView) -> Text:
+    """Sign, name, what it sees or why it doesn't."""
+    line = Text(no_wrap=True)
+    if camera.sound:
+        line.append("✓ ", "bold green")
+    elif camera.state in ("starting", "silent", "ended"):
+        line.append("… ", "dim")
+    else:
+        line.append("✗ ", "bold red")
+    line.append(f"camera {camera.camera}", "bold")
+    if not camera.sound:
+        line.append(f"  {(camera.verdict or camera.state).upper()}", "bold red" if camera.verdict else "bold yellow")
+        line.append(f"  {camera.text}" if camera.text else "")
+        return line
+    line.append(f"  {camera.fps:.0f} pictures/s", "dim")
+    if camera.people is not None:
+        line.append(f"  {camera.people} {'person' if camera.people == 1 else 'people'}", "bold")
+    return line
+
+
+def camera_lines(view: MonitorView, columns: int, most: int) -> list[Text]:
+    """A line for each camera; where that is too many, those that don't see first, and how many there are."""
+    if not view.cameras or most < 1:
+        return []
+    if len(view.cameras) <= most:
+        return fitted([camera_text(camera) for camera in view.cameras], columns, most)
+    ranked = sorted(view.cameras, key=lambda camera: camera.sound)
+    lines = [camera_text(camera) for camera in ranked[: most - 1]]
+    rest = ranked[most - 1 :]
+    people = sum(camera.people or 0 for camera in rest)
+    seeing = sum(camera.sound for camera in rest)
+    lines.append(Text(f"{seeing} of {len(rest)} {'more ' if lines else ''}cameras see, {people} people", no_wrap=True))
+    return fitted(lines, columns, most)
+
+
 def event_lines(view: MonitorView, columns: int, lines: int, board: str | None = None) -> list[Text]:
     """The last events, a line each, newest first; a sentence where there are none."""
     if lines < 2:
@@ -211,6 +246,7 @@ def _event(event: EventView, named: bool, columns: int) -> Text:
     line.append(f"{where}{event.slot or '·'}"[: 18 if named else 10].ljust(19 if named else 11))
     line.append(f"{weight:>8}  {sure:>5}  ")
     line.append(mark, style)
+    line.append(f"  by {event.who}" if event.who else "", "dim")
     line.truncate(columns)
     return line
 

@@ -13,6 +13,7 @@ from edge.cli.big_digits import ROWS, block_digits
 from edge.cli.board_picture import Spot, board_picture
 from edge.cli.monitor_parts import (
     OLD,
+    camera_lines,
     cell_heading,
     cell_line,
     change_text,
@@ -60,7 +61,7 @@ def frame(view: MonitorView, look: Look, columns: int, lines: int, ascii_only: b
     """The whole screen."""
     if small := too_small(columns, lines):
         return small
-    head = _head(view, look, columns)
+    head = [*_head(view, look, columns), *camera_lines(view, columns, _camera_room(view, lines))]
     foot = _foot(look, view, columns) if lines >= 12 and look.keys else []
     room = max(lines - len(head) - len(foot), 0)
     shown = next((board for board in view.boards if board.board == look.board), None)
@@ -75,9 +76,17 @@ def frame(view: MonitorView, look: Look, columns: int, lines: int, ascii_only: b
 
 def pages(view: MonitorView, columns: int, lines: int) -> int:
     """How many there are of all boards."""
-    room = max(lines - 2 - (1 if lines >= 12 else 0), 1)
+    cameras = min(len(view.cameras), _camera_room(view, lines))
+    room = max(lines - 2 - cameras - (1 if lines >= 12 else 0), 1)
     _, per_page = _style(view, columns, room)
     return max(-(-len(view.boards) // per_page), 1)
+
+
+def _camera_room(view: MonitorView, lines: int) -> int:
+    """Lines for cameras; boards come first."""
+    if not view.boards:
+        return max(lines - 4, 1)
+    return 0 if lines < 14 else 1 if lines < 24 else 3
 
 
 def _head(view: MonitorView, look: Look, columns: int) -> list[Text]:
@@ -240,6 +249,8 @@ def _trouble(board: BoardView, columns: int) -> list[Text]:
 
 
 def _all_boards(view: MonitorView, look: Look, columns: int, room: int) -> list[Text]:
+    if not view.boards and view.cameras:
+        return []
     if not view.boards:
         return [Text(), Text("  waiting for the first samples", "bold", no_wrap=True)]
     high, per_page = _style(view, columns, room)

@@ -15,7 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from edge.cli.monitor_parts import change_text, state_text, weight_text
+from edge.cli.monitor_parts import camera_text, change_text, state_text, weight_text
 from edge.cli.monitor_screen import Look, frame, pages
 from edge.cli.terminal_keys import TerminalKeys
 from edge.node.monitor import Monitor
@@ -95,7 +95,7 @@ def rotated(look: Look, view: MonitorView) -> Look:
 
 
 def run_lines(monitor: Monitor, boards: list[str], as_json: bool, clock: Callable[[], int]) -> None:
-    """A line per board and second, or an object per second, until Ctrl-C."""
+    """A line per board and camera and second, or an object per second, until Ctrl-C."""
     told = ""
     while True:
         begun_s = time.monotonic()
@@ -109,11 +109,15 @@ def run_lines(monitor: Monitor, boards: list[str], as_json: bool, clock: Callabl
             told = view.text
             for board in view.boards if view.live else ():
                 typer.echo(f"{datetime.now():%H:%M:%S}  {board_line(board)}")
+            for camera in view.cameras if view.live else ():
+                typer.echo(f"{datetime.now():%H:%M:%S}  {camera_text(camera).plain}")
         time.sleep(max(0.0, LINE_S - (time.monotonic() - begun_s)))
 
 
 def run_once(monitor: Monitor, boards: list[str], as_json: bool, clock: Callable[[], int]) -> int:
-    """One look, as soon as every cell has a level and a noise. 1 where a board gives none, else 0."""
+    """One look, as soon as every cell has a level and a noise. 1 where a board gives none, else 0; a node without
+    boards: 1 where a camera sees nothing.
+    """
     until_s = time.monotonic() + FIRST_S
     while True:
         monitor.update()
@@ -122,6 +126,7 @@ def run_once(monitor: Monitor, boards: list[str], as_json: bool, clock: Callable
             cell for board in view.boards for cell in board.cells if cell.sign in (Sign.WAITING, Sign.NO_SAMPLES)
         ]
         settled = bool(view.boards) and not waiting and all(board.moving is not None for board in view.boards)
+        settled = settled or (not view.boards and bool(view.cameras) and all(camera.sound for camera in view.cameras))
         if settled or time.monotonic() > until_s:
             break
         time.sleep(FRAME_S)
@@ -134,9 +139,12 @@ def run_once(monitor: Monitor, boards: list[str], as_json: bool, clock: Callable
             console.print(Text(board_line(board, cells=False)), soft_wrap=True)
             for line in board_cells(board, width):
                 console.print(line, soft_wrap=True)
-        if not view.boards or view.text:
+        for camera in view.cameras:
+            console.print(camera_text(camera), soft_wrap=True)
+        if not (view.boards or view.cameras) or view.text:
             typer.echo(view.text or "no board has given a sample yet", err=True)
-    return 0 if view.boards and all(board.state == "running" for board in view.boards) else 1
+    seen = bool(view.boards) or (bool(view.cameras) and all(camera.sound for camera in view.cameras))
+    return 0 if seen and all(board.state == "running" for board in view.boards) else 1
 
 
 def board_line(board: BoardView, cells: bool = True) -> str:

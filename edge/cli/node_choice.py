@@ -44,6 +44,16 @@ def quantity(kind: Quantity, text: str, option: str) -> float:
         raise typer.BadParameter(f"{error}, got '{text}'", param_hint=option) from None
 
 
+def picture_size(text: str) -> tuple[int, int]:
+    """Width and height as '1640x1232'. Refused as wrong usage, saying what is expected."""
+    sides = text.lower().replace(" ", "").replace("×", "x").split("x")
+    if len(sides) == 2 and all(side.isascii() and side.isdigit() and 64 <= int(side) <= 65535 for side in sides):
+        return int(sides[0]), int(sides[1])
+    raise typer.BadParameter(
+        f"expected width and height in pixels, for example 1640x1232, got '{text}'", param_hint="--size"
+    )
+
+
 def record_text(text: str | None, most: int) -> str | None:
     """Words that go into a record and onto terminals. Refused as wrong usage where they would upset either."""
     if text is not None and not text.isprintable():

@@ -30,5 +30,5 @@ def config_files(config: Path | None, setup: Setup | None) -> list[Path]:
     """A node file, and the planogram and the calibration that it names."""
     if config is None or setup is None:
         return []
-    named = [setup.node.planogram, *([setup.node.calibration] if setup.node.calibration else [])]
-    return [config, *(config.parent / name for name in named)]
+    named = [setup.node.planogram, setup.node.calibration]
+    return [config, *(config.parent / name for name in named if name)]

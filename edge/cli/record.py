@@ -28,6 +28,9 @@ def record(
     boot: Annotated[
         int | None, typer.Option(min=0, help="Of this start of the node, as --list shows it; else the latest.")
     ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="With the cameras' pictures, where the node keeps any. They show people.")
+    ] = False,
     all_: Annotated[bool, typer.Option("--all", help="Each run in the span, to numbered files.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what is recorded: runs, times, sizes, gaps.")] = False,
 ) -> None:
@@ -40,14 +43,17 @@ def record(
 
     The replay of a whole run (--run) gives its live events, bit for bit. A piece that begins later replays without
     what the node remembered: stock as in the planogram, zeros as calibrated.
+
+    What the cameras saw (tracks, looks at slots) is always in it; pictures only with --frames.
     """
     from datetime import datetime
+    from functools import partial
 
     from edge.cli.errors import warn
     from edge.cli.outputs import config_files, refuse_overwriting
     from edge.config.setup import load_setup
     from edge.config.state_folder import state_folder
-    from edge.node.record_choice import Wish, choose, flushed, numbered, ring_of, write_all
+    from edge.node.record_choice import Wish, choose, flushed, numbered, pictures_of, ring_of, write_all
     from edge.node.record_event import event_moment
     from edge.node.record_text import damage_text, left_out_text, runs_text, written_text
     from edge.node.record_times import span_s, wall_ns
@@ -58,7 +64,7 @@ def record(
         raise typer.BadParameter("give one of --last, --from/--to, --event, --run")
     if list_ == (output is not None):
         raise typer.BadParameter("give -o OUT.mcap for a trace, or --list to see what is recorded")
-    if list_ and (any(choices) or boot is not None or all_):
+    if list_ and (any(choices) or boot is not None or all_ or frames):
         raise typer.BadParameter("--list shows all that is recorded; give it alone, or -o OUT.mcap with the choice")
     now = datetime.now().astimezone()
     wish = Wish(
@@ -79,15 +85,17 @@ def record(
         return
     if event is not None:
         wish = wish.of(event_moment(folder / "outbox.db", event, boot))
-    runs = ring_of(folder)
+    runs = ring_of(folder, frames)
     pieces = choose(runs, wish)
     chosen = pieces if all_ else pieces[-1:]
     targets = numbered(output, len(chosen))
     for target in targets:
         refuse_overwriting(target, [*config_files(config, setup), *(s.path for r in runs for s in r.segments)])
-    written = write_all(chosen, targets)
+    written = write_all(chosen, targets, None, partial(pictures_of, folder), frames)
     for one in written:
         typer.echo(written_text(one), err=True)
+    if frames and not any(one.frames for one in written):
+        warn(["the node has kept no pictures of that time; `recording: {frames: 5 Hz}` in its node file keeps them"])
     if len(chosen) < len(pieces):
         typer.echo(left_out_text(pieces[:-1]), err=True)
     damage = "\n".join(filter(None, map(damage_text, written)))

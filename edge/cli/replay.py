@@ -28,12 +28,20 @@ def replay(
     speed: Annotated[
         str, typer.Option(metavar="N|max", help="Times real time; max doesn't wait. The events are the same.")
     ] = "max",
+    look_again: Annotated[
+        bool, typer.Option("--look-again", help="Look at the recorded frames anew, not at what was seen in them live.")
+    ] = False,
+    without_cameras: Annotated[
+        bool, typer.Option("--without-cameras", help="As if no camera had seen anything: by weight alone.")
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(metavar="NODE.yaml", help="Use this node file, not the one in the trace.")
     ] = None,
 ) -> None:
     """Replay a trace through the code that runs live; write its events as JSON lines."""
     times_real = _speed(speed)
+    if look_again and without_cameras:
+        raise typer.BadParameter("give one of --look-again, --without-cameras")
 
     import contextlib
     import sys
@@ -44,6 +52,7 @@ def replay(
     from edge.cli.outputs import config_files, refuse_overwriting
     from edge.cli.reading_bar import ReadingBar
     from edge.config.setup import load_setup
+    from edge.node.look_again import LookAgain
     from edge.node.playback import Playback
     from edge.stream.jsonl import event_to_line
     from edge.stream.tally import Tally
@@ -55,7 +64,8 @@ def replay(
         refuse_overwriting(Path(events), [trace, *config_files(config, setup)])
     with TraceReader(trace, setup) as reader, contextlib.ExitStack() as stack:
         bar = ReadingBar(reader, f"replaying {trace.name}")
-        playback = Playback(reader, times_real, [bar])
+        looking = LookAgain(reader, None if config is None else config.parent) if look_again else None
+        playback = Playback(reader, times_real, [bar], cameras=not without_cameras, look_again=looking)
         out: BinaryIO = sys.stdout.buffer
         if events != "-":
             out = stack.enter_context(WholeFile(Path(events))).file
@@ -72,6 +82,6 @@ def replay(
         took_s = time.monotonic() - started_s
         stack.close()
         typer.echo(f"{trace.name}: {tally.sentence(playback.duration_s, took_s)}", err=True)
-        for sentence in playback.fault_sentences():
+        for sentence in [*playback.fault_sentences(), *(looking.problems if looking is not None else [])]:
             typer.echo(sentence, err=True)
         reader.raise_losses()

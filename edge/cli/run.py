@@ -49,7 +49,7 @@ def run(
     set_up_logs(log_level, log_form)  # type: ignore[arg-type]  # checked above
     asked = Asked()
     with until_signalled(asked.stop.set, asked.reload.set):
-        if not fill_cache(lambda: not asked.stop.is_set()):
+        if not fill_cache(lambda: not asked.stop.is_set(), setup.node.follows_people):
             raise typer.Exit
         code = NodeRun(node_file, setup, RunOptions(seed, visit_every, seconds), os.environ, asked=asked).run()
     raise typer.Exit(code)

@@ -36,6 +36,12 @@ def simulate(
         ),
     ] = None,
     faults: Annotated[FaultChoice, typer.Option(help="Spikes, lost samples and resets.")] = FaultChoice.SOME,
+    people: Annotated[
+        int,
+        typer.Option(
+            min=0, max=8, help="So many people at a time do it, and a ceiling camera follows them; 0: nobody is seen."
+        ),
+    ] = 0,
     gap_s: Annotated[
         tuple[float, float] | None, typer.Option(help=_random("shortest and longest time between actions [3 5]."))
     ] = None,
@@ -97,6 +103,7 @@ def simulate(
             script or shopper,
             physics,
             lambda done_s: bar.update(task, completed=done_s),
+            people,
         )
     moves = counted(len(labels), "labelled movement")
     typer.echo(f"{output}: {duration_s:g} s of {counted(len(physics), 'board')}, {moves}, seed {seed}", err=True)

@@ -37,6 +37,9 @@ def check_sight(pieces: NodePieces) -> None:
         for misfit in [] if driver is None else misfits(driver.type, driver.options):
             keys = ("driver", *misfit.where)
             camera.problems.append(problem_at(camera.file, camera.path, camera.node, keys, misfit.text))
+        if driver is not None and driver.type == "video" and driver.options.get("paced") is False:
+            text = "expected true, or nothing: at a node frames come in their own time, beside what the boards weigh"
+            camera.problems.append(problem_at(camera.file, camera.path, camera.node, ("driver", "paced"), text))
     tracks, recording = pieces.sections.get("tracks"), pieces.sections.get("recording")
     if tracks is not None and tracks.values.get("nodes"):
         if "uplink" not in pieces.sections:

@@ -56,7 +56,8 @@ class Camera(Section):
     looks_at: LooksAt = Field(description="floor (a ceiling camera), or {board: shelf-1} (a camera before a shelf)")
     model: Text | None = Field(
         default=None,
-        description="A TFLite file, relative to this file: a person detector (floor) or a classifier of items (board)",
+        description="A TFLite file, relative to this file: a person detector (floor), or a classifier of items (board; "
+        "shipped: the one that comes with shelfedge)",
     )
     labels: Text | None = Field(
         default=None,

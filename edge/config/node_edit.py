@@ -11,8 +11,8 @@ from edge.config.yaml_source import parse_yaml, plain
 
 
 def with_calibration(text: str, file: str, folder: str) -> str:
-    """``text`` with `calibration: <folder>` below its `planogram`; nothing else differs, and nothing at all where
-    it has it.
+    """``text`` with `calibration: <folder>` below its `planogram` (of cameras alone: its `node`); nothing else
+    differs, and nothing at all where it has it.
 
     Raises EditError where there is no such line to put it below, or it names another folder.
     """
@@ -31,7 +31,8 @@ def with_calibration(text: str, file: str, folder: str) -> str:
     lines = text.splitlines(keepends=True)
     if named is None:
         raise EditError(f"{file}: write the folder behind its `calibration:`, {folder}")
-    below = next((key for key, _ in root.value if key.value == "planogram"), None)
+    keys = {key.value: key for key, _ in root.value}
+    below = keys.get("planogram", keys.get("node") if "cameras" in keys else None)  # cameras alone need no planogram
     if below is None or root.flow_style:
         raise EditError(f"{file}: add this line yourself: calibration: {folder}")
     at = below.start_mark.line

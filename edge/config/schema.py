@@ -132,6 +132,11 @@ class NodeFile(Section):
     )
     tracks: TracksOptions = Field(default_factory=TracksOptions, description="Tracks of people, of and for other nodes")
 
+    @property
+    def follows_people(self) -> bool:
+        """It has a camera that looks at the floor."""
+        return any(camera.floor for camera in self.cameras.values())
+
 
 class Sku(Section):
     """A product that is sold from the shelf."""

@@ -15,6 +15,7 @@ from drivers.samples import SampleBlock
 from edge.config.schema import Board
 from edge.node.gate import Gate, Refused
 from edge.node.mcu_facts import mcu_facts
+from edge.node.notice_log import NoticeLog
 from firmware_bridge.errors import ShelfedgeError
 
 log = logging.getLogger("shelfedge.boards")
@@ -23,7 +24,6 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Between two attempts to start a driver; doubled each time. Never given up: hardware may come back tomorrow."""
 GOOD_FOR_S = 60.0  # a driver that has read for so long begins with the first wait again when it fails
 NOTICES_EVERY_NS = 500_000_000
-NOTICE_AGAIN_NS = 60 * 10**9
 _STOP_S = 5.0  # a kernel driver's read takes up to 4 s to give up
 
 
@@ -79,8 +79,7 @@ class Boards:
         self._on_notice = on_notice
         self._runners = {name: _Runner(name, make, clock, background) for name in boards}
         self._asked_ns = 0
-        self._told_ns: dict[tuple[str, str | None, str], int] = {}
-        self._untold: dict[tuple[str, str | None, str], int] = {}
+        self._notice_log = NoticeLog(log)
 
     @property
     def states(self) -> dict[str, BoardState]:
@@ -132,18 +131,8 @@ class Boards:
                 causes, lost = runner.state.notices, runner.state.samples_lost
                 causes[notice.cause] = causes.get(notice.cause, 0) + 1
                 lost[notice.cause] = lost.get(notice.cause, 0) + notice.samples_lost
-                self._log_notice(notice, now_ns)
+                self._notice_log.tell(notice, now_ns)
                 self._on_notice(notice)
-
-    def _log_notice(self, notice: Notice, now_ns: int) -> None:
-        """Each kind of notice once a minute: a loose plug may make hundreds of them."""
-        kind = (notice.board, notice.cell, notice.cause)
-        if kind in self._told_ns and now_ns - self._told_ns[kind] < NOTICE_AGAIN_NS:
-            self._untold[kind] = self._untold.get(kind, 0) + 1
-            return
-        self._told_ns[kind] = now_ns
-        more = self._untold.pop(kind, 0)
-        log.warning("%s%s", notice.text, f" (and {more} more like it since the last time)" if more else "")
 
 
 class _Runner:

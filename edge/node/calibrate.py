@@ -18,7 +18,7 @@ from calibration.placements import BoardSite, CellSite
 from calibration.prompts import Progress, Prompt, Step
 from calibration.record import BoardCalibration, CalibrationError
 from calibration.session import CalibrationSession, RunOptions
-from calibration.store import CalibrationStore
+from calibration.store import CalibrationStore, R, RecordStore
 from drivers.samples import SampleBlock
 from edge.config.edited_file import EditError, edit_file
 from edge.config.errors import ConfigError
@@ -143,10 +143,10 @@ def name_in_node_file(setup: Setup, node_path: Path) -> str:
     return f"added to {node_path}: `calibration: {CALIBRATION_FOLDER}`; its former text is kept as {kept}"
 
 
-def current_or_none(store: CalibrationStore, board: str) -> BoardCalibration | None:
+def current_or_none(store: RecordStore[R], name: str) -> R | None:
     """The record in use; None where there is none, or it can't be read."""
     try:
-        return store.current(board)
+        return store.current(name)
     except CalibrationError:
         return None
 

@@ -59,6 +59,8 @@ class Gathered:
         mcus: what is known of the MCU a board hangs on. health: the running node's report.
         losses: what couldn't be used of a damaged recording.
         ended: when the newest sample was taken, where a recording knows.
+        cameras: how each does, as in a health report, where they were opened for this.
+        stills: JPEGs by camera, where they were asked for.
         counted: the planogram's counts are what the node has counted, not what lies there when all is full.
     """
 
@@ -74,6 +76,8 @@ class Gathered:
     losses: Sequence[Loss] = ()
     counted: bool = False
     ended: datetime | None = None
+    cameras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stills: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def from_trace(path: Path, setup: Setup | None = None, seconds: float = TRACE_S) -> Gathered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,16 +24,27 @@ ROUND_S = 0.02  # a bridge wants to be read every 50 ms
 Say = Callable[[str], None]
 
 
-def opened(config: Path, setup: Setup, folder: Path, boards: Sequence[str], seconds: float, say: Say) -> Gathered:
-    """Listen to the hardware of a node file. Raises NodeRunsError where a node has it, DiagnosisError for a board that
-    isn't there.
+def opened(
+    config: Path, setup: Setup, folder: Path, boards: Sequence[str], seconds: float, say: Say, stills: bool = False
+) -> Gathered:
+    """Listen to the hardware of a node file; ``stills``: and take a picture with each camera.
+
+    Raises NodeRunsError where a node has it, DiagnosisError for a board that isn't there.
     """
     with _locked(folder):
         hardware = Hardware(setup, config, 1, time.monotonic_ns)
         names = boards or tuple(hardware.setup.node.boards)
         chosen(Gathered("", hardware.setup, {}, seconds), names)
         say(f"no node runs: its hardware is opened and listened to for {seconds:g} s; touch the boards meanwhile")
-        return from_drivers(hardware.setup, hardware.make, names, seconds, time.monotonic_ns, time.sleep)
+        if boards or not setup.node.cameras:
+            return from_drivers(hardware.setup, hardware.make, names, seconds, time.monotonic_ns, time.sleep)
+        from edge.node.diagnose_cameras import opened_cameras, stills_of
+
+        with opened_cameras(hardware.setup, config, hardware.make_camera, time.monotonic_ns) as cameras:
+            found = from_drivers(hardware.setup, hardware.make, names, seconds, time.monotonic_ns, time.sleep)
+            facts = cameras.report()
+            pictures = stills_of(setup.node.cameras, cameras.still, say) if stills else {}
+            return dataclasses.replace(found, cameras=facts, stills=pictures)
 
 
 @contextlib.contextmanager
@@ -71,7 +83,7 @@ def from_drivers(
             except ShelfedgeError as error:
                 failures[name] = str(error)
         end_ns = clock() + round((seconds + START_UP_S) * 1e9)
-        while clock() < end_ns and len(failures) < len(boards):
+        while clock() < end_ns and (len(failures) < len(boards) or setup.node.cameras):
             for name, driver in drivers.items():
                 if name in failures:
                     continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from calibration.diagnosis.cell import CellLook
@@ -26,14 +27,16 @@ def check_report(path: Path) -> None:
         raise DiagnosisError(f"--report {path}: there is no folder {path.absolute().parent}; make it first")
 
 
-def write_report(path: Path, found: Diagnosis, looks: Sequence[BoardLook]) -> None:
+def write_report(
+    path: Path, found: Diagnosis, looks: Sequence[BoardLook], stills: Mapping[str, bytes] | None = None
+) -> None:
     """Write the page, whole or not at all. Raises TraceFileError when the place or the disk refuses."""
     with WholeFile(path) as page:
-        page.file.write(report_html(found, looks).encode())
+        page.file.write(report_html(found, looks, stills or {}).encode())
 
 
-def report_html(found: Diagnosis, looks: Sequence[BoardLook]) -> str:
-    """The page. ``looks`` are the boards' measurements, in any order."""
+def report_html(found: Diagnosis, looks: Sequence[BoardLook], stills: Mapping[str, bytes] | None = None) -> str:
+    """The page. ``looks`` are the boards' measurements, in any order; ``stills``: JPEGs by camera."""
     name = found.about.get("node") or found.about.get("recording") or ""
     title = f"Diagnosis of {name}: {found.verdict.name}" if name else f"Diagnosis: {found.verdict.name}"
     about = {**found.about, "samples": f"{found.source} ({found.seconds:.0f} s)"}
@@ -45,6 +48,7 @@ def report_html(found: Diagnosis, looks: Sequence[BoardLook]) -> str:
         *_unseen(found),
         f"<h2>What was diagnosed</h2><dl>{facts}</dl>",
     ]
+    body += _cameras(stills or {})
     for look in looks:
         body += _board(look)
     return (
@@ -83,6 +87,19 @@ def _unseen(found: Diagnosis) -> Iterator[str]:
     lines = [f"<li>{_text(', '.join(names))}: {_text(text)}</li>" for text, names in by_text.items()]
     if lines:
         yield f"<h2>Not seen</h2><ul>{''.join(lines)}</ul>"
+
+
+def _cameras(stills: Mapping[str, bytes]) -> Iterator[str]:
+    if not stills:
+        return
+    yield "<h2>What the cameras see</h2>"
+    shown = (
+        f'<figure><img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="{_text(camera)}" '
+        f'style="max-width:100%"><figcaption><b>{_text(camera)}.</b> It may show people: give this page only to who '
+        "may see them.</figcaption></figure>"
+        for camera, jpeg in stills.items()
+    )
+    yield f'<div class="plots">{"".join(shown)}</div>'
 
 
 def _board(look: BoardLook) -> Iterator[str]:

@@ -54,9 +54,16 @@ class Source:
 
 
 def gathered_from(
-    config: Path | None, trace: Path | None, seconds: float | None, boards: Sequence[str], say: Say
+    config: Path | None,
+    trace: Path | None,
+    seconds: float | None,
+    boards: Sequence[str],
+    say: Say,
+    stills: bool = False,
 ) -> Source:
     """From the trace if one is given, else from the running node, else from the hardware.
+
+    ``stills``: a picture of each camera too.
 
     Raises what reading a trace raises, DiagnosisError for a board that isn't there, NodeRunsError for a node that runs
     and doesn't answer.
@@ -74,13 +81,22 @@ def gathered_from(
     try:
         health = asked(folder)
         if health is None:
-            return Source(setup.node.node, opened(config, setup, folder, boards, seconds, say), config, setup)
+            return Source(setup.node.node, opened(config, setup, folder, boards, seconds, say, stills), config, setup)
         found = attached(setup, folder, health, seconds, say)
+        if stills and found.gathered is not None:
+            found = _with_stills(found, found.gathered, setup, folder, say)
     except NodeSilentError as error:
         found = silent(setup, folder, seconds, str(error))
     except ControlError as error:
         raise DiagnosisError(f"the node runs, but can't be asked: {error}") from None
     return _of(found, config, setup)
+
+
+def _with_stills(found: Attached, gathered: Gathered, setup: Setup, folder: Path, say: Say) -> Attached:
+    from edge.node.diagnose_cameras import still_of_node, stills_of
+
+    pictures = stills_of(setup.node.cameras, lambda camera: still_of_node(folder, camera), say)
+    return dataclasses.replace(found, gathered=dataclasses.replace(gathered, stills=pictures))
 
 
 def _of(found: Attached, config: Path, setup: Setup) -> Source:
@@ -120,16 +136,18 @@ def diagnosed(
 
 
 def node_parts(source: Source, now: datetime) -> list[PartVerdict]:
-    """The node's own verdict, and those of its links as its health tells them; none for a trace."""
+    """The node's own verdict, those of its links as its health tells them, and of cameras; none for a trace."""
     if source.node_path is None:
         return []
     if source.setup is None:
         return [refused_part(source.name, source.problem)]
     folder = state_folder(source.node_path, source.setup.node)
     if source.health is not None:
-        facts, links = source.health, link_parts(source.health)
+        facts, links = source.health, [*link_parts(source.health), *_camera_parts(source.health)]
     else:
         facts, links = (running_facts if source.runs else stopped_facts)(source.node_path, source.setup, folder), []
+        if source.gathered is not None:
+            links = _camera_parts({"cameras": source.gathered.cameras, "running_s": source.gathered.expected_s})
     own = node_part(
         source.setup.node.node,
         facts,
@@ -142,3 +160,11 @@ def node_parts(source: Source, now: datetime) -> list[PartVerdict]:
         source.unseen,
     )
     return [*links, own]
+
+
+def _camera_parts(report: Mapping[str, Any]) -> list[PartVerdict]:
+    if not report.get("cameras"):
+        return []
+    from edge.node.camera_verdicts import camera_parts
+
+    return camera_parts(report)

@@ -113,6 +113,9 @@ def _passed(found: Diagnosis, width: int, paint: Paint) -> Iterator[str]:
     links = [part.name for part in sound if part.kind is PartKind.LINK]
     if links:
         yield from _labelled(word, f"{'link' if len(links) == 1 else 'links'} {', '.join(links)}", "", width)
+    for part in sound:
+        if part.kind is PartKind.CAMERA:
+            yield f"{word}  {_columns(f'camera {part.name}', measured(part), width - 6)}"
     for board in boards:
         whole = next((part for part in sound if part.kind is PartKind.BOARD and part.name == board), None)
         cells = [part for part in sound if part.kind is PartKind.CELL and part.name.split(" ")[0] == board]
@@ -178,10 +181,11 @@ def measured(part: PartVerdict) -> str:
         return "  ".join([*shown, f"{changes} load change{'' if changes == 1 else 's'} seen"])
     if part.kind is PartKind.LINK:
         return f"{figures['lost']:.0f} samples lost" if figures.get("lost") else ""
-    if part.kind is PartKind.NODE:
-        names = {"hottest_c": "{:.0f} °C", "disk_free_mb": "{:.0f} MB disk free", "outbox_pending": "{:.0f} pending"}
+    if part.kind is PartKind.CAMERA:
+        names = {"fps": "{:.1f} pictures/s", "work_ms": "{:.1f} ms each", "people": "{:.0f} people"}
         return "  ".join(text.format(figures[key]) for key, text in names.items() if key in figures)
-    return ""
+    names = {"hottest_c": "{:.0f} °C", "disk_free_mb": "{:.0f} MB disk free", "outbox_pending": "{:.0f} pending"}
+    return "  ".join(text.format(figures[key]) for key, text in names.items() if key in figures)
 
 
 def _remarks(found: Diagnosis) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """What a node's boards hang on: the drivers of its node file, and the setup that goes with them.
 
-Simulated boards get a calibration that fits them, played recordings the one they were recorded with, where the node
-file names none: with that, fusion runs and the recording is made.
+Simulated boards and cameras get a calibration that fits them, played recordings the one they were recorded with, where
+the node file names none: with that, fusion runs and the recording is made.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drivers.build import build_driver
 from drivers.contract import LoadCellDriver
 from drivers.samples import SampleBlock
+from drivers.simulated.scene import Action
 from drivers.simulated.shopper import RandomShopper
 from edge.config.setup import Setup
 from edge.node.simulated_boards import SimulatedBoards
@@ -23,16 +25,20 @@ from edge.trace.format import CALIBRATION
 from edge.trace.loss import losses_text
 from edge.trace.reader import TraceReader
 
+if TYPE_CHECKING:
+    from drivers.camera.contract import CameraDriver
+    from edge.node.simulated_aisle import SimulatedAisle
+
 log = logging.getLogger("shelfedge.boards")
 
 USUAL_VISIT_S, LATEST_FIRST_S = 4.0, 5.0
 
 
 class Hardware:
-    """Makes the drivers of a setup's boards.
+    """Makes the drivers of a setup's boards and cameras.
 
     Attributes:
-        setup: as given, with the calibration of boards that bring their own.
+        setup: as given, with the calibration of boards and cameras that bring their own.
         problems: a sentence for each recording that should have brought one and couldn't be read.
 
     Args:
@@ -51,13 +57,23 @@ class Hardware:
         self._folder = node_path.parent
         self._clock = clock
         self._simulated: SimulatedBoards | None = None
+        self._aisle: SimulatedAisle | None = None
         self.problems: list[str] = []
         setup = self._with_recorded_calibration(setup)
         if any(board.driver.type == "simulated" for board in setup.node.boards.values()):
             first_s = min(LATEST_FIRST_S, 1.0 + visit_every_s)  # the boards must be seen at rest before
-            shopper = RandomShopper(seed, first_s=first_s, gap_s=(0.75 * visit_every_s, 1.25 * visit_every_s))
+            shopper = RandomShopper(
+                seed, first_s=first_s, gap_s=(0.75 * visit_every_s, 1.25 * visit_every_s), foreseen=self._foreseen
+            )
             self._simulated = SimulatedBoards(setup, seed, shopper, clock)
             setup = dataclasses.replace(setup, calibration=self._simulated.calibration)
+        if any(camera.driver.type == "simulated" for camera in setup.node.cameras.values()):
+            from edge.node.simulated_aisle import SimulatedAisle  # a node without cameras doesn't need it
+            from edge.node.simulated_cameras import simulated_records
+
+            setup = dataclasses.replace(setup, cameras={**setup.cameras, **simulated_records(setup)})
+            if self._simulated is not None:
+                self._aisle = SimulatedAisle(setup, seed, self._simulated.scene_s)
         self.setup = setup
 
     def make(self, name: str) -> LoadCellDriver:
@@ -74,6 +90,25 @@ class Hardware:
             clock=self._clock,
             open_trace=self._recorded,
         )
+
+    def make_camera(self, name: str) -> CameraDriver:
+        """A new driver for a camera; a simulated one over the floor shows the shoppers of the simulated boards.
+
+        Files that drivers name are relative to the node file. Raises what `build_camera` does.
+        """
+        from drivers.camera.build import build_camera
+
+        camera = self.setup.node.cameras[name]
+        if self._aisle is not None and self._aisle.shows(camera):
+            return self._aisle.camera(name, self._clock)
+        options = dict(camera.driver.options)
+        if camera.driver.type == "video" and isinstance(options.get("file"), str):
+            options["file"] = str(self._folder / str(options["file"]))
+        return build_camera(name, camera.driver.type, options, clock=self._clock)
+
+    def _foreseen(self, action: Action) -> None:
+        if self._aisle is not None:
+            self._aisle.happens(action)
 
     def _recorded(self, file: str, board: str) -> Iterator[SampleBlock]:
         """Blocks of a board out of a recording. Raises TraceError, TraceFileError at once."""

@@ -13,6 +13,11 @@ def health_line(report: Mapping[str, Any]) -> str:
     cells = [cell for board in boards.values() for cell in board["cells"].values()]
     rate_hz = sum(cell["delivered_hz"] or 0.0 for cell in cells)
     parts = [f"{running} of {len(boards)} boards", f"{rate_hz:.1f} samples/s"]
+    cameras = report.get("cameras") or {}
+    if cameras:
+        seeing = sum(camera["state"] == "running" and not camera["verdict"] for camera in cameras.values())
+        people = sum(camera["people"] or 0 for camera in cameras.values())
+        parts.append(f"{seeing} of {len(cameras)} cameras, {people} people")
     late_ms = report.get("loop", {}).get("late_p99_ms")
     if late_ms is not None:
         parts.append(f"loop p99 {late_ms:.1f} ms")

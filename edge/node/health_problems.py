@@ -28,7 +28,7 @@ _SUPPLY = "use the Pi's own power supply and a short, thick cable, and take USB 
 
 def problems_of(report: Mapping[str, Any]) -> list[str]:
     """What keeps the node from its work first; none where all is fine. Parts a report doesn't have are no problem."""
-    return [*_boards(report), *_parts(report), *_stream(report), *_host(report)]
+    return [*_boards(report), *_cameras(report), *_parts(report), *_stream(report), *_host(report)]
 
 
 def kind_of(problem: str) -> str:
@@ -58,6 +58,14 @@ def _boards(report: Mapping[str, Any]) -> Iterator[str]:
             )
         if board.get("calibration_digest") is None:
             yield f"{name}: not calibrated, so nothing can be weighed with it; calibrate it"
+
+
+def _cameras(report: Mapping[str, Any]) -> Iterator[str]:
+    if not (report.get("cameras") or report.get("tracks")):
+        return
+    from edge.node.camera_verdicts import camera_problems
+
+    yield from camera_problems(report)
 
 
 def outbox_filled(outbox: Mapping[str, Any]) -> float:

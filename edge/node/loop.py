@@ -12,6 +12,7 @@ from drivers.samples import SampleBlock
 from edge.fusion.engine import Fusion
 from edge.node.boards import Boards
 from edge.trace.event import Event
+from edge.trace.sighting import Sighting
 
 log = logging.getLogger("shelfedge.fusion")
 
@@ -25,8 +26,8 @@ PATIENCE_NS = 30 * 1_000_000_000
 class Sinks(Protocol):
     """Where things go from here. None of these may wait or raise."""
 
-    def record(self, blocks: Sequence[SampleBlock]) -> None:
-        """Samples that fusion is given next."""
+    def record(self, blocks: Sequence[SampleBlock], sightings: Sequence[Sighting]) -> None:
+        """Samples that fusion is given next, and what cameras have told."""
 
     def saw(self, blocks: Sequence[SampleBlock], until_ns: int) -> None:
         """They have been given; all boards have been heard until then."""
@@ -39,13 +40,16 @@ class Sinks(Protocol):
 
 
 class FusionLoop:
-    """Boards to fusion to sinks, a round every 20 ms.
+    """Boards and cameras to fusion to sinks, a round every 20 ms.
 
     Args:
+        sightings: gives what cameras have told since it was asked last. Never waits.
         clock: monotonic nanoseconds. sleep_s: waits.
     Attributes:
         fusion: the one that decides now.
         until_ns: everything before it has been given to fusion.
+        sighted: sightings that fusion took. sighted_wrong: that came after it had decided without them, or are of a
+            time that hasn't come.
     """
 
     def __init__(
@@ -55,9 +59,12 @@ class FusionLoop:
         sinks: Sinks,
         clock: Callable[[], int] = time.monotonic_ns,
         sleep_s: Callable[[float], None] = time.sleep,
+        sightings: Callable[[], list[Sighting]] = list,
     ) -> None:
         self.fusion = fusion
         self.until_ns: int | None = None
+        self.sighted = self.sighted_wrong = 0
+        self._sightings = sightings
         self._boards = boards
         self._sinks = sinks
         self._clock = clock
@@ -114,9 +121,16 @@ class FusionLoop:
         self._sinks.decided(self.fusion.finish())
 
     def _push(self, blocks: list[SampleBlock], until_ns: int) -> None:
-        if blocks:
-            self._sinks.record(blocks)
-        events = self.fusion.push(blocks, until_ns)
+        sightings = self._sightings()
+        if sightings:
+            # Only what fusion takes is recorded: a replay gives it all of that, and may have decided less by then.
+            came, now_ns = len(sightings), self._clock()
+            sightings = self.fusion.sightings.in_time([each for each in sightings if each.time_ns <= now_ns])
+            self.sighted += len(sightings)
+            self.sighted_wrong += came - len(sightings)
+        if blocks or sightings:
+            self._sinks.record(blocks, sightings)
+        events = self.fusion.push(blocks, until_ns, sightings)
         self._sinks.saw(blocks, until_ns)
         if events:
             self._sinks.decided(events)

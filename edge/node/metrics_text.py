@@ -43,6 +43,19 @@ _OUTBOX_COUNTERS = {
     "damaged_total": ("damaged_entries", "Entries that a damaged file cost"),
     "overflowed": ("overflowed_entries", "Entries that found no room before they could be committed"),
 }
+_CAMERA_GAUGES = {
+    "fps": ("pictures_per_second", "Pictures looked at a second, over the last 10 s"),
+    "last_frame_age_s": ("last_picture_age_seconds", "Time since the newest picture"),
+    "people": ("people", "Tracks in the last picture"),
+}
+_CAMERA_COUNTERS = {
+    "frames": ("pictures", "Pictures that were looked at"),
+    "lost": ("lost_pictures", "Pictures lost, as drivers tell"),
+    "skipped": ("skipped_pictures", "Pictures not looked at because the machine was too slow"),
+    "refused": ("refused_pictures", "Pictures that couldn't be used"),
+    "failures": ("failures", "How often the driver failed"),
+}
+CAMERA_VERDICTS = ("frozen", "dark", "covered", "moved", "stalled")
 _UNITS = {"_s": "_seconds", "_hz": "_hertz", "_g": "_grams"}
 
 
@@ -72,6 +85,7 @@ class _Report(Collector):
         yield _gauge("up_seconds", "Time since the node was started", (), [((), report.get("up_s"))])
         yield _gauge("problems", "Things that a technician should act on", (), [((), len(report.get("problems", ())))])
         yield from self._boards()
+        yield from self._cameras()
         yield from self._node()
         yield from self._host()
 
@@ -107,6 +121,31 @@ class _Report(Collector):
             "flagged_samples", "Samples with evidence against them", ("board", "cell", "cause"),
             [((*at, flag.lower()), n) for at, cell in cells for flag, n in cell["flags"].items()],
         )  # fmt: skip
+
+    def _cameras(self) -> Iterator[Metric]:
+        cameras: Mapping[str, Any] = self._report.get("cameras") or {}
+        yield _gauge(
+            "camera_up", "1: pictures come and can be used; 0: not", ("camera",),
+            [((name,), camera["state"] == "running" and not camera["verdict"]) for name, camera in cameras.items()],
+        )  # fmt: skip
+        yield _gauge(
+            "camera_fault", "1: what is wrong with the pictures now", ("camera", "cause"),
+            [((name, word), camera["verdict"] == word) for name, camera in cameras.items() for word in CAMERA_VERDICTS],
+        )  # fmt: skip
+        for key, (metric, text) in _CAMERA_GAUGES.items():
+            yield _gauge(f"camera_{metric}", text, ("camera",), _each(cameras, key))
+        work = [((name,), _scaled(camera.get("work_ms"), 1e-3)) for name, camera in cameras.items()]
+        yield _gauge("camera_work_seconds", "CPU time for a picture, on average", ("camera",), work)
+        for key, (metric, text) in _CAMERA_COUNTERS.items():
+            yield _counter(f"camera_{metric}", text, ("camera",), _each(cameras, key))
+        yield _counter(
+            "camera_notices", "What cameras' drivers told of", ("camera", "cause"),
+            [((name, cause), n["count"]) for name, cam in cameras.items() for cause, n in cam["notices"].items()],
+        )  # fmt: skip
+        sightings: Mapping[str, Any] = self._report.get("sightings") or {}
+        yield _counter("sightings", "What cameras told that was decided with", (), [((), sightings.get("taken"))])
+        yield _counter("late_sightings", "What came too late to be decided with", (), [((), sightings.get("late"))])
+        yield _counter("dropped_sightings", "What found no room", (), [((), sightings.get("dropped"))])
 
     def _node(self) -> Iterator[Metric]:
         report = self._report

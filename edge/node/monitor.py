@@ -22,7 +22,7 @@ from calibration.diagnosis.physics import (
 from edge.fusion.geometry import Statics, statics_of
 from edge.node.board_health import SILENT_S
 from edge.node.monitor_changes import SIGMAS, ChangeFinder, Step
-from edge.node.monitor_data import BoardView, CellView, Change, EventView, MonitorView, Sign
+from edge.node.monitor_data import BoardView, CameraView, CellView, Change, EventView, MonitorView, Sign
 from edge.node.monitor_feed import Feed
 
 Floats = npt.NDArray[np.float64]
@@ -78,6 +78,7 @@ class Monitor:
         self._boards: dict[str, _Board] = {}
         self._events: dict[str, dict[str, Any]] = {}
         self._news_ns: int | None = None
+        self._cameras: Mapping[str, Mapping[str, Any]] = {}
 
     def update(self) -> bool:
         """Take in what came; whether anything did. Never waits."""
@@ -116,6 +117,7 @@ class Monitor:
             self._supply_v,
             boards,
             tuple(_event_view(event, now_ns) for event in latest),
+            tuple(_camera_view(name, said) for name, said in self._cameras.items()),
         )
 
     def _take(self, answer: Mapping[str, Any]) -> None:
@@ -129,6 +131,7 @@ class Monitor:
                 if tare is not None and tare.size == len(board.facts["cells"]):
                     board.tare = tare
         self._news_ns = int(answer["now_ns"])
+        self._cameras = answer.get("cameras") or {}
         for name, said in answer["boards"].items():
             if name in self._boards:
                 self._hear(self._boards[name], said, self._news_ns)
@@ -282,6 +285,13 @@ def _event_view(event: Mapping[str, Any], now_ns: int) -> EventView:
         event["confidence"],
         event["needs_review"],
         max(0.0, (now_ns - int(event["time"])) / 1e9),
+        max(who.items(), key=lambda each: each[1])[0] if (who := event.get("who")) else "",
+    )
+
+
+def _camera_view(name: str, said: Mapping[str, Any]) -> CameraView:
+    return CameraView(
+        name, said["looks_at"], said["state"], said["verdict"] or "", said["text"], float(said["fps"]), said["people"]
     )
 
 

@@ -112,7 +112,9 @@ class BoardView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event of the node, as it stands now; the fields as in `edge.trace.event`."""
+    """An event of the node, as it stands now; the fields as in `edge.trace.event`. ``who``: the likeliest track; empty
+    where nobody is told, or most likely nobody who was seen.
+    """
 
     event_id: str
     status: str
@@ -127,6 +129,31 @@ class EventView:
     confidence: float | None
     needs_review: bool
     ago_s: float
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """A camera of a running node.
+
+    Attributes:
+        looks_at: floor, or a board's name. state: as health has it. verdict: what is wrong with its pictures (frozen,
+            dark, covered, moved, stalled); empty where nothing is. text: why it failed.
+        fps: pictures looked at a second. people: tracks in the last one; None where it doesn't look at the floor.
+    """
+
+    camera: str
+    looks_at: str
+    state: str
+    verdict: str
+    text: str
+    fps: float
+    people: int | None
+
+    @property
+    def sound(self) -> bool:
+        """It sees."""
+        return self.state == "running" and not self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +165,7 @@ class MonitorView:
         live: news come. text: why not, or what else is to be known; may be empty.
         age_s: of the newest news; None before the first. supply_v: assumed for nV.
         events: the last ones, the newest first.
+        cameras: of a running node; they aren't opened for this.
     """
 
     node: str
@@ -148,6 +176,7 @@ class MonitorView:
     supply_v: float
     boards: tuple[BoardView, ...]
     events: tuple[EventView, ...]
+    cameras: tuple[CameraView, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able, with these names."""

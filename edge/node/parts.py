@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import logging
 import os
@@ -113,6 +114,8 @@ class NodeParts:
         }
         if self.uplink is not None:
             found["uplink"] = self.uplink.state()
+        if self._node.sight is not None:
+            found |= self._node.sight.report(self._node.sightings_taken)
         return found
 
     def report(self) -> dict[str, Any]:
@@ -147,6 +150,8 @@ class NodeParts:
                     ready=self._opened.is_set,
                 )
             )
+        if node.sight is not None:
+            parts += node.sight.parts()
         parts.append(Part("stock", stock.start, stock.stop, lambda: stock.alive))
         parts.append(Part("ticks", ticks.start, ticks.stop, lambda: ticks.alive))
         parts.append(Part("health", health.start, health.stop, lambda: health.alive))
@@ -269,6 +274,7 @@ class NodeParts:
             "watch": self._watch,
             "flush-recording": lambda request: {"ok": self._node.recording.flush()},
             "reload": lambda request: self._node.reload(),
+            "still": self._still,
             "who": lambda request: {"node": self._node.setup.node.node, "pid": os.getpid(), "boot": self.boot},
         }
 
@@ -289,9 +295,20 @@ class NodeParts:
         facts: dict[str, Any] = {"facts": facts_of(self._node.setup)}
         while True:
             number, events = self._node.health.events_after(number)
-            yield {**facts, **self._node.health.levels(), "events": events}
+            yield {**facts, **self._node.health.levels(), **self._cameras(), "events": events}
             facts = {}
             time.sleep(every_s)
+
+    def _still(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A picture leaves the node here alone, and only when somebody at it asks for one."""
+        camera, sight = request.get("camera"), self._node.sight
+        if sight is None or not isinstance(camera, str):
+            raise _BadRequestError("camera: expected the id of one of this node's cameras")
+        log.info("a still of camera %s was asked for", camera)
+        return {"camera": camera, "jpeg": base64.b64encode(sight.eyes.still(camera)).decode()}
+
+    def _cameras(self) -> dict[str, Any]:
+        return {} if self._node.sight is None else {"cameras": self._node.sight.eyes.report()}
 
 
 class _BadRequestError(ShelfedgeError, ValueError):

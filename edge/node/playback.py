@@ -11,35 +11,37 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.samples import SampleBlock
+from edge.trace.epoch import Epoch
 from edge.trace.event import Event
 from edge.trace.reader import TraceReader
+from edge.trace.sighting import Sighting
 
 if TYPE_CHECKING:
     from edge.fusion.engine import Fusion
+    from edge.node.look_again import LookAgain
 
 NS_PER_S = 1_000_000_000
 
 
 def paced(
-    epochs: Iterator[list[SampleBlock]],
+    epochs: Iterator[Epoch],
     speed: float,
     clock_ns: Callable[[], int] = time.monotonic_ns,
     sleep_s: Callable[[float], None] = time.sleep,
-) -> Iterator[list[SampleBlock]]:
+) -> Iterator[Epoch]:
     """Epochs, each held back until its last sample would have come at ``speed`` times real time.
 
     The pace counts from the first sample, so that a late epoch doesn't make the rest late.
     """
     begin_ns: int | None = None
     started_ns = clock_ns()
-    for blocks in epochs:
-        if begin_ns is None:
-            begin_ns = min(int(block.time_ns[0]) for block in blocks)
-        end_ns = max(int(block.time_ns[-1]) for block in blocks)
+    for epoch in epochs:
+        first_ns, end_ns = epoch.times_ns
+        begin_ns = first_ns if begin_ns is None else begin_ns
         wait_ns = started_ns + (end_ns - begin_ns) / speed - clock_ns()
         if wait_ns > 0:
             sleep_s(wait_ns / NS_PER_S)
-        yield blocks
+        yield epoch
 
 
 class Playback:
@@ -48,7 +50,9 @@ class Playback:
     Args:
         reader: the trace; its config, or the one it was opened with, is what fusion is told.
         speed: times real time; None as fast as it goes.
-        watchers: each is given every epoch's blocks before fusion sees them.
+        watchers: each is given every epoch's blocks before fusion sees them. witnesses: every epoch's sightings.
+        cameras: False leaves what cameras saw out, as if there had been none.
+        look_again: makes sightings anew out of the frames, instead of those that were recorded.
     Attributes:
         begin_ns, end_ns: first and last sample seen so far; None before the first.
     """
@@ -60,6 +64,10 @@ class Playback:
         watchers: Sequence[Callable[[list[SampleBlock]], None]] = (),
         clock_ns: Callable[[], int] = time.monotonic_ns,
         sleep_s: Callable[[float], None] = time.sleep,
+        *,
+        witnesses: Sequence[Callable[[Sequence[Sighting]], None]] = (),
+        cameras: bool = True,
+        look_again: LookAgain | None = None,
     ) -> None:
         self.begin_ns: int | None = None
         self.end_ns: int | None = None
@@ -68,6 +76,9 @@ class Playback:
         self._reader = reader
         self._speed = speed
         self._watchers = watchers
+        self._witnesses = witnesses
+        self._cameras = cameras
+        self._look_again = look_again
         self._clock_ns = clock_ns
         self._sleep_s = sleep_s
 
@@ -100,18 +111,24 @@ class Playback:
 
         return fault_sentences(self._fusion, self.end_ns) if self._fusion is not None else []
 
-    def epochs(self) -> Iterator[list[SampleBlock]]:
+    def epochs(self) -> Iterator[Epoch]:
         """The reader's epochs, watched and at the pace asked for."""
-        epochs = self._reader.epochs()
+        epochs = self._reader.whole_epochs(sightings=self._cameras, frames=self._look_again is not None)
+        if self._look_again is not None:
+            look = self._look_again
+            epochs = (Epoch(epoch.begin_ns, epoch.blocks, look(epoch), epoch.frames) for epoch in epochs)
         if self._speed is not None:
             epochs = paced(epochs, self._speed, self._clock_ns, self._sleep_s)
-        for blocks in epochs:
-            first_ns = min(int(block.time_ns[0]) for block in blocks)
-            self.begin_ns = first_ns if self.begin_ns is None else min(self.begin_ns, first_ns)
-            self.end_ns = max(self.end_ns or first_ns, *(int(block.time_ns[-1]) for block in blocks))
-            for watch in self._watchers:
-                watch(blocks)
-            yield blocks
+        for epoch in epochs:
+            if epoch.blocks:
+                first_ns, last_ns = epoch.times_ns
+                self.begin_ns = first_ns if self.begin_ns is None else min(self.begin_ns, first_ns)
+                self.end_ns = last_ns if self.end_ns is None else max(self.end_ns, last_ns)
+                for watch in self._watchers:
+                    watch(epoch.blocks)
+            for witness in self._witnesses if epoch.sightings else ():
+                witness(epoch.sightings)
+            yield epoch
 
     def run_through(self) -> None:
         """Read everything without fusion, for the watchers."""

@@ -6,6 +6,7 @@ one trace; two runs never are, because the clock, the planogram or fusion's memo
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivers.samples import SampleBlock
 from edge.node.ring_facts import SegmentFacts, segment_facts
 from edge.node.ring_folder import segments_in
 from edge.node.ring_segment import CLOCK_NOTE, GAP_NOTE, NS_PER_S, RECORDING_NOTE, ClockReading, Gap, RunFacts
+from edge.trace.epoch import Epoch
 from edge.trace.errors import TraceError, TraceFileError
 from edge.trace.format import EPOCH_NS
 from edge.trace.loss import Loss
 from edge.trace.reader import TraceReader
+from edge.trace.sighting import Sighting
 from edge.trace.whole_file import refuse_same_file
 from edge.trace.writer import TraceWriter
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from edge.config.setup import Setup
 
 _QUALITIES = ("synced", "free", "wrong")
+_SEEN_AGAIN_NS = 60 * NS_PER_S
 Progress = Callable[[int, int], None]
 
 
@@ -98,11 +101,18 @@ class Piece:
 
 @dataclass(slots=True)
 class Written:
-    """What came out: the trace's first and last sample, gaps in it, and damage that was met."""
+    """What came out: the trace's first and last sample, gaps in it, and damage that was met.
+
+    Attributes:
+        frames_kept: there are pictures of that time, whether they were wanted or not.
+    """
 
     path: Path
     piece: Piece
     samples: int = 0
+    sightings: int = 0
+    frames: int = 0
+    frames_kept: bool = False
     begin_ns: int = 0
     end_ns: int = 0
     from_start: bool = False
@@ -151,8 +161,8 @@ def newest_ns(run: Run) -> int:
         with suppress(TraceError, TraceFileError), TraceReader(_still(segment.path), known_only=False) as reader:
             if reader.end_ns is not None:
                 return reader.end_ns
-            for blocks in reader.epochs():
-                newest = max(int(block.time_ns[-1]) for block in blocks)
+            for epoch in reader.whole_epochs(frames=False):
+                newest = epoch.times_ns[1]
         if newest is not None:
             return newest
     return run.end_ns - 1
@@ -191,13 +201,58 @@ def piece_around(runs: Sequence[Run], boot: int, time_ns: int, before_s: float, 
     return None
 
 
-def write_piece(piece: Piece, target: Path, progress: Progress | None = None) -> Written:
+def write_piece(
+    piece: Piece, target: Path, progress: Progress | None = None, pictures: Run | None = None, with_frames: bool = False
+) -> Written:
     """One trace out of a run's segments, with its setup, its clock and its gaps.
 
-    Raises NothingRecordedError when no sample lies in the piece, TraceFileError when the disk refuses.
+    ``pictures``: the same run in the ring of frames; they are only taken along ``with_frames``.
+    Raises NothingRecordedError when nothing lies in the piece, TraceFileError when the disk refuses.
     """
     run = piece.run
-    segments = [
+    segments = _inside(run, piece)
+    picture_segments = [] if pictures is None else _inside(pictures, piece)
+    for segment in [*run.segments, *picture_segments]:
+        refuse_same_file(segment.path, target)
+    written = Written(target, piece, frames_kept=bool(picture_segments))
+    if not with_frames:
+        picture_segments = []
+    reading = _Reading(piece, written, sum(segment.bytes for segment in [*segments, *picture_segments]), progress)
+    setup, attachments = _front(segments)
+    with ExitStack() as stack:
+        writer: TraceWriter | None = None
+        streams = reading.epochs(segments, frames=False), reading.epochs(picture_segments, frames=True)
+        for epoch in heapq.merge(*streams, key=lambda epoch: epoch.begin_ns):
+            first_ns, last_ns = epoch.times_ns
+            if writer is None:
+                written.begin_ns = first_ns
+                begun = piece.begin_ns is None or piece.begin_ns <= run.begin_ns
+                written.from_start = run.from_start and begun and not written.losses
+                writer = stack.enter_context(
+                    TraceWriter(
+                        target,
+                        setup,
+                        epoch_ns=reading.epoch_ns,
+                        attachments=attachments,
+                        notes=_notes(run, written, piece),
+                    )
+                )
+            writer.write_epoch(epoch)
+            written.begin_ns, written.end_ns = min(written.begin_ns, first_ns), max(written.end_ns, last_ns)
+        if writer is None:
+            raise NothingRecordedError("nothing was recorded in that time")
+    written.samples, written.sightings, written.frames = (
+        writer.sample_count,
+        writer.sighting_count,
+        writer.frame_count,
+    )
+    gaps = [*run.gaps, *(pictures.gaps if pictures is not None and with_frames else [])]
+    written.gaps = [gap for gap in gaps if gap.to_ns >= written.begin_ns and gap.from_ns <= written.end_ns]
+    return written
+
+
+def _inside(run: Run, piece: Piece) -> list[SegmentFacts]:
+    return [
         segment
         for segment in run.segments
         if segment.begin_ns is not None
@@ -205,47 +260,6 @@ def write_piece(piece: Piece, target: Path, progress: Progress | None = None) ->
         and (piece.end_ns is None or segment.begin_ns < piece.end_ns)
         and (piece.begin_ns is None or segment.end_ns >= piece.begin_ns)
     ]
-    for segment in run.segments:
-        refuse_same_file(segment.path, target)
-    written = Written(target, piece)
-    done, total = 0, sum(segment.bytes for segment in segments)
-    setup, attachments = _front(segments)
-    with ExitStack() as stack:
-        writer: TraceWriter | None = None
-        last_ns: dict[str, int] = {}
-        for segment in segments:
-            try:
-                reader = TraceReader(_still(segment.path), known_only=False)
-            except (TraceError, TraceFileError) as error:  # damaged, or the ring has let go of it meanwhile
-                written.losses.append((segment.path, Loss(str(error))))
-                continue
-            with reader:
-                for block in _blocks(reader, piece, last_ns):
-                    if writer is None:
-                        written.begin_ns = int(block.time_ns[0])
-                        begun = piece.begin_ns is None or piece.begin_ns <= run.begin_ns
-                        written.from_start = run.from_start and begun and not written.losses
-                        writer = stack.enter_context(
-                            TraceWriter(
-                                target,
-                                setup,
-                                epoch_ns=reader.epoch_ns or EPOCH_NS,
-                                attachments=attachments,
-                                notes=_notes(run, written, piece),
-                            )
-                        )
-                    writer.write(block)
-                    written.end_ns = max(written.end_ns, int(block.time_ns[-1]))
-                    written.begin_ns = min(written.begin_ns, int(block.time_ns[0]))
-                    if progress:
-                        progress(done + reader.bytes_read, total)
-                written.losses += [(segment.path, loss) for loss in reader.losses if not _is_open_end(reader, loss)]
-            done += segment.bytes
-        if writer is None:
-            raise NothingRecordedError("nothing was recorded in that time")
-    written.samples = writer.sample_count
-    written.gaps = [gap for gap in run.gaps if gap.to_ns >= written.begin_ns and gap.from_ns <= written.end_ns]
-    return written
 
 
 def _front(segments: Sequence[SegmentFacts]) -> tuple[Setup | None, dict[str, bytes]]:
@@ -267,20 +281,66 @@ def _still(path: Path) -> Path:
     return path.with_suffix("") if path.suffix == ".part" and not path.exists() else path
 
 
-def _blocks(reader: TraceReader, piece: Piece, last_ns: dict[str, int]) -> Iterator[SampleBlock]:
-    """A segment's samples that lie in the piece and haven't come out of an earlier segment."""
-    before = dict(last_ns)
-    for blocks in reader.epochs():
-        for block in blocks:
-            first = 0 if piece.begin_ns is None else int(np.searchsorted(block.time_ns, piece.begin_ns))
-            last = len(block) if piece.end_ns is None else int(np.searchsorted(block.time_ns, piece.end_ns))
-            known_ns = before.get(block.board)
-            if known_ns is not None and int(block.time_ns[0]) < known_ns:
-                # A disk error came between: what the earlier segment may have lost was written again.
-                first = max(first, int(np.searchsorted(block.time_ns, known_ns, "right")))
-            if first < last:
-                last_ns[block.board] = int(block.time_ns[last - 1])
-                yield block.part(first, last)
+@dataclass(slots=True)
+class _Reading:
+    """What of a run's segments lies in a piece, each thing once although segments may overlap."""
+
+    piece: Piece
+    written: Written
+    total_bytes: int
+    progress: Progress | None
+    epoch_ns: int = EPOCH_NS
+    done_bytes: int = 0
+
+    def epochs(self, segments: Sequence[SegmentFacts], frames: bool) -> Iterator[Epoch]:
+        """Frames alone, or all but them."""
+        last_ns: dict[str, int] = {}
+        seen: set[Sighting] = set()
+        for segment in segments:
+            try:
+                reader = TraceReader(_still(segment.path), known_only=False)
+            except (TraceError, TraceFileError) as error:  # damaged, or the ring has let go of it meanwhile
+                self.written.losses.append((segment.path, Loss(str(error))))
+                continue
+            with reader:
+                self.epoch_ns = reader.epoch_ns or EPOCH_NS
+                before, new = dict(last_ns), []
+                for whole in reader.whole_epochs(sightings=not frames, frames=frames):
+                    epoch = whole.part(self.piece.begin_ns, self.piece.end_ns)
+                    epoch = None if epoch is None else _unread(epoch, before, seen)
+                    if epoch is None:
+                        continue
+                    for block in epoch.blocks:
+                        last_ns[block.board] = int(block.time_ns[-1])
+                    new += epoch.sightings
+                    yield epoch
+                    if self.progress:
+                        self.progress(self.done_bytes + reader.bytes_read, self.total_bytes)
+                seen = _recent([*seen, *new])
+                self.written.losses += [
+                    (segment.path, loss) for loss in reader.losses if not _is_open_end(reader, loss)
+                ]
+            self.done_bytes += segment.bytes
+
+
+def _unread(epoch: Epoch, last_ns: dict[str, int], seen: set[Sighting]) -> Epoch | None:
+    """An epoch without what an earlier segment gave: after a disk error what may have been lost is written again."""
+    blocks = []
+    for block in epoch.blocks:
+        known_ns = last_ns.get(block.board)
+        first = 0
+        if known_ns is not None and int(block.time_ns[0]) < known_ns:
+            first = int(np.searchsorted(block.time_ns, known_ns, "right"))
+        if first < len(block):
+            blocks.append(block.part(first, len(block)))
+    sightings = [sighting for sighting in epoch.sightings if sighting not in seen]
+    return Epoch(epoch.begin_ns, blocks, sightings, epoch.frames) if blocks or sightings or epoch.frames else None
+
+
+def _recent(sightings: list[Sighting]) -> set[Sighting]:
+    """Those that another segment may hold, too."""
+    newest_ns = max((sighting.time_ns for sighting in sightings), default=0)
+    return {sighting for sighting in sightings if sighting.time_ns > newest_ns - _SEEN_AGAIN_NS}
 
 
 def _is_open_end(reader: TraceReader, loss: Loss) -> bool:

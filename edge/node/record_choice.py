@@ -20,7 +20,7 @@ from edge.node.record import (
 from edge.node.record_text import held_text, moment_text
 from edge.trace.errors import TraceError
 
-RING_FOLDER = "ring"
+RING_FOLDER, FRAMES_FOLDER = "ring", "frames"
 LAST_S = 600.0
 AROUND_S = 120.0
 LEAST_BEFORE_S = 30.0  # fusion must see the board at rest before the event
@@ -99,15 +99,30 @@ def flushed(state_folder: Path) -> str:
     return "" if answer.get("ok", True) else "the newest seconds may be missing: the node couldn't write them"
 
 
-def ring_of(state_folder: Path) -> list[Run]:
-    """The runs in a node's ring. Raises NothingRecordedError where there is no ring at all."""
+def ring_of(state_folder: Path, with_frames: bool = False) -> list[Run]:
+    """The runs in a node's ring; ``with_frames``: also those that left nothing but pictures (an empty store's ceiling).
+
+    Raises NothingRecordedError where there is no ring at all.
+    """
     folder = state_folder / RING_FOLDER
     if not folder.is_dir():
         raise NothingRecordedError(
             f"{folder}: nothing was recorded here; expected the node to have run with this node file "
             "(and with recording.size above 0)"
         )
-    return runs_in(folder)
+    runs = runs_in(folder)
+    if with_frames:
+        known = {(run.facts.boot, run.facts.run) for run in runs}
+        pictures = runs_in(state_folder / FRAMES_FOLDER)
+        runs += [run for run in pictures if (run.facts.boot, run.facts.run) not in known]
+    return sorted(runs, key=lambda run: (run.facts.boot, run.facts.run))
+
+
+def pictures_of(state_folder: Path, piece: Piece) -> Run | None:
+    """The same run in the ring of pictures; None where the node has kept none of it."""
+    same = (piece.run.facts.boot, piece.run.facts.run)
+    runs = runs_in(state_folder / FRAMES_FOLDER)
+    return next((run for run in runs if (run.facts.boot, run.facts.run) == same), None)
 
 
 def numbered(output: Path, count: int) -> list[Path]:
@@ -118,16 +133,21 @@ def numbered(output: Path, count: int) -> list[Path]:
 
 
 def write_all(
-    pieces: Sequence[Piece], targets: Sequence[Path], progress: Callable[[int, int], None] | None = None
+    pieces: Sequence[Piece],
+    targets: Sequence[Path],
+    progress: Callable[[int, int], None] | None = None,
+    pictures: Callable[[Piece], Run | None] = lambda piece: None,
+    with_frames: bool = False,
 ) -> list[Written]:
     """Each piece to its file; one that turns out to be empty is left out, unless all are.
 
+    ``pictures``: the run of a piece in the ring of pictures, which are only taken along ``with_frames``.
     Raises NothingRecordedError when none holds a sample, TraceFileError when the disk refuses.
     """
     written = []
     for piece, target in zip(pieces, targets, strict=True):
         try:
-            written.append(write_piece(piece, target, progress))
+            written.append(write_piece(piece, target, progress, pictures(piece), with_frames))
         except NothingRecordedError:
             if len(pieces) == 1:
                 run = piece.run

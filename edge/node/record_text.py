@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from edge.node.record import Piece, Run, Written
-from edge.node.ring_segment import NS_PER_S, Gap
+from edge.node.ring_segment import FRAMES, NS_PER_S, SIGHTINGS, Gap
 from edge.trace.counted import counted
 from edge.trace.loss import losses_text
 
@@ -55,8 +55,10 @@ def held_text(runs: Sequence[Run]) -> str:
 def written_text(written: Written) -> str:
     """What came out, and how far its replay is what the node said live."""
     run = written.piece.run
+    seen = f", {counted(written.sightings, 'sighting')}" if written.sightings else ""
+    seen += f", {counted(written.frames, 'frame')}" if written.frames else ""
     lines = [
-        f"{written.path}: {written.samples} samples, {span_text(written.end_ns - written.begin_ns)} from "
+        f"{written.path}: {written.samples} samples{seen}, {span_text(written.end_ns - written.begin_ns)} from "
         f"{moment_text(run, written.begin_ns)} to {moment_text(run, written.end_ns)} (boot {run.facts.boot}"
         f"{f', run {run.facts.run}' if run.facts.run > 1 else ''})"
     ]
@@ -71,6 +73,10 @@ def written_text(written: Written) -> str:
         ended = run.is_whole and written.end_ns >= run.end_ns
         but = "" if ended else ", but for what is still open at its end"
         lines.append(f"it begins with the node's run: its replay gives the live events{but}")
+    if written.frames:
+        lines.append("there are pictures in it, which may show people: see to it who gets it")
+    elif written.frames_kept:
+        lines.append("the node has kept pictures of that time, which aren't in it: --frames takes them along")
     lines += [_gap_text(run, gap) for gap in written.gaps[:_GAPS_SHOWN]]
     if len(written.gaps) > _GAPS_SHOWN:
         lines.append(f"and {len(written.gaps) - _GAPS_SHOWN} more gaps")
@@ -139,6 +145,12 @@ def _remarks(run: Run) -> str:
 
 
 def _gap_text(run: Run, gap: Gap) -> str:
-    board = f"board {gap.board}" if gap.board else "all boards"
-    count = f"{gap.samples} samples of {board}" if gap.samples else board
+    if gap.board == SIGHTINGS:
+        count = counted(gap.samples, "sighting")
+    elif gap.board.startswith(FRAMES):
+        camera = gap.board.removeprefix(FRAMES)
+        count = counted(gap.samples, "frame") + (f" of camera {camera}" if camera else "")
+    else:
+        board = f"board {gap.board}" if gap.board else "all boards"
+        count = f"{gap.samples} samples of {board}" if gap.samples else board
     return f"missing: {count} from {moment_text(run, gap.from_ns)} ({span_text(gap.to_ns - gap.from_ns)}): {gap.why}"

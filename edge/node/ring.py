@@ -1,4 +1,4 @@
-"""The recorder: every sample that fusion is given also goes to a ring of traces on the disk, and never waits for it.
+"""The recorder: all that fusion is given also goes to a ring of traces on the disk, and never waits for it.
 
 The loop hands blocks over by a queue; a thread writes them. Whatever the disk does (full, read-only, slow, gone), the
 loop doesn't notice: what the queue can't hold is dropped, counted, and told in the recording itself as a gap.
@@ -19,9 +19,20 @@ import numpy as np
 
 from drivers.samples import SampleBlock
 from edge.node.ring_folder import RingFolder
-from edge.node.ring_segment import NS_PER_S, ClockReading, Gap, RunFacts, Segment, os_boot_id, segment_front_bytes
+from edge.node.ring_segment import (
+    NS_PER_S,
+    SIGHTINGS,
+    ClockReading,
+    Gap,
+    RunFacts,
+    Segment,
+    os_boot_id,
+    segment_front_bytes,
+    sight_bytes,
+)
 from edge.trace.errors import TraceError
 from edge.trace.format import CHUNK_BYTES, EPOCH_NS
+from edge.trace.sighting import Sighting
 
 if TYPE_CHECKING:
     from edge.config.live_schema import RecordingOptions
@@ -48,8 +59,16 @@ class _Run:
     setup: Setup
 
 
+_Item = SampleBlock | list[Sighting]
+"""In the queue: what is to be written."""
+
+
+def _gap_of(item: _Item, why: str) -> Gap:
+    return Gap.of_block(item, why) if isinstance(item, SampleBlock) else Gap.of_sightings(item, why)
+
+
 class RingRecorder:
-    """Records blocks into ``folder``. No method raises, and only `flush` and `stop` wait.
+    """Records blocks and sightings into ``folder``. No method raises, and only `flush` and `stop` wait.
 
     Args:
         folder: the ring's own; made when it is needed. Files in it that aren't the ring's are left alone.
@@ -90,7 +109,7 @@ class RingRecorder:
         rate_hz = sum(board.rate_hz * len(board.cells) for board in setup.node.boards.values())
         self._most_queued = max(_LEAST_QUEUE_SAMPLES, int(1.2 * queue_s * rate_hz))
         # The loop appends and only counts `given`; the thread pops and only counts `taken`: no lock, nobody waits.
-        self._queue: deque[SampleBlock | Gap | _Run] = deque()
+        self._queue: deque[_Item | Gap | _Run] = deque()
         self._given = 0
         self._taken = 0
         self._overflow: dict[str, Gap] = {}
@@ -99,8 +118,8 @@ class RingRecorder:
         self._next_run: _Run | None = None
         self._segment: Segment | None = None
         self._segment_number = 1 if lost_before else 0  # the first one would promise the run's beginning
-        self._todo: deque[SampleBlock] = deque()
-        self._beyond: list[SampleBlock] = []  # after the segment's border: waits until all boards are past it
+        self._todo: deque[_Item] = deque()
+        self._beyond: list[_Item] = []  # after the segment's border: waits until all boards are past it
         self._gaps = list(lost_before)  # to be told in the recording
         self._newest_ns = 0
         self._flushed_ns = 0  # by the samples' times
@@ -111,6 +130,7 @@ class RingRecorder:
         # For `state`.
         self._dropped_blocks = sum(gap.blocks for gap in lost_before)
         self._dropped_samples = sum(gap.samples for gap in lost_before)
+        self._dropped_sightings = 0
         self._written_samples = 0
         self._wake = threading.Event()
         self._done = threading.Condition()
@@ -122,10 +142,15 @@ class RingRecorder:
         if self.enabled:
             self._thread.start()
 
-    def give(self, blocks: Iterable[SampleBlock]) -> None:
-        """Record these samples, each board's in order of time. From one thread only; takes microseconds."""
+    def give(self, blocks: Iterable[SampleBlock], sightings: Sequence[Sighting] = ()) -> None:
+        """Record these samples, each board's in order of time, and what cameras saw, as fusion is given them.
+
+        From one thread only; takes microseconds.
+        """
         if not self.enabled or self._stopping:
             return
+        if sightings:
+            self._enqueue(list(sightings))
         for block in blocks:
             if len(block):
                 self._enqueue(block)
@@ -187,22 +212,23 @@ class RingRecorder:
             "dropped_blocks": self._dropped_blocks,
             "dropped_samples": self._dropped_samples,
         }
+        if self._dropped_sightings:
+            found["dropped_sightings"] = self._dropped_sightings
         if self._trouble:
             found["trouble"] = self._trouble
         return found
 
     # ---- in the loop's thread
 
-    def _enqueue(self, block: SampleBlock) -> None:
+    def _enqueue(self, block: _Item) -> None:
         waiting = self._given - self._taken
         if waiting > self._most_queued // 2:
             self._wake.set()
         if waiting + len(block) > self._most_queued or len(self._queue) >= _MOST_QUEUE_ITEMS:
-            gap = Gap.of_block(block, "the disk didn't keep up")
-            before = self._overflow.get(block.board)
-            self._overflow[block.board] = gap if before is None else before.joined(gap)
-            self._dropped_blocks += 1
-            self._dropped_samples += len(block)
+            gap = _gap_of(block, "the disk didn't keep up")
+            before = self._overflow.get(gap.board)
+            self._overflow[gap.board] = gap if before is None else before.joined(gap)
+            self._count_dropped(gap)
             return
         self._tell_overflow()
         self._given += len(block)
@@ -253,7 +279,7 @@ class RingRecorder:
         self._write(whole=False)
         while self._queue:
             item = self._queue.popleft()
-            if isinstance(item, SampleBlock):
+            if isinstance(item, SampleBlock | list):
                 self._todo.append(item)
                 self._taken += len(item)
                 self._write(whole=False)
@@ -266,7 +292,7 @@ class RingRecorder:
             self._turn_over()
         if asked:
             self._write(whole=True)
-        if self._segment is not None and self._segment.carried.samples:
+        if self._segment is not None and self._segment.carried:
             late = self._mono_ns() - self._flushed_at_ns >= CHUNK_S * NS_PER_S
             if asked or late:
                 self._flush(pending=asked or idle)
@@ -291,7 +317,13 @@ class RingRecorder:
             self._beyond = []
 
     def _write_one(self) -> None:
-        block = self._todo[0]
+        item = self._todo[0]
+        segment = self._write_sightings(item) if isinstance(item, list) else self._write_block(item)
+        self._todo.popleft()
+        if self._newest_ns - self._flushed_ns >= CHUNK_S * NS_PER_S and segment.carried:
+            self._flush(pending=False)
+
+    def _write_block(self, block: SampleBlock) -> Segment:
         segment = self._segment or self._open(int(block.time_ns[0]))
         inside = int(np.searchsorted(block.time_ns, segment.border_ns))
         if inside < len(block):
@@ -307,9 +339,27 @@ class RingRecorder:
                 self._newest_ns = max(self._newest_ns, int(block.time_ns[-1]))
             except TraceError as error:
                 self._refuse(block, str(error))
-        self._todo.popleft()
-        if self._newest_ns - self._flushed_ns >= CHUNK_S * NS_PER_S and segment.carried.samples:
-            self._flush(pending=False)
+        return segment
+
+    def _write_sightings(self, sightings: list[Sighting]) -> Segment:
+        # A sighting that comes late, after its segment was finished, is written into the next one all the same.
+        segment = self._segment or self._open(max(sightings[0].time_ns, self._newest_ns))
+        beyond = [sighting for sighting in sightings if sighting.time_ns >= segment.border_ns]
+        if beyond:
+            self._beyond.append(beyond)
+            self._newest_ns = max(self._newest_ns, *(sighting.time_ns for sighting in beyond))
+            sightings = [sighting for sighting in sightings if sighting.time_ns < segment.border_ns]
+            self._todo[0] = sightings
+        if sightings:
+            growth = segment.growth_bytes(0, sight_bytes(sightings))
+            if growth > CHUNK_BYTES:
+                self._folder.make_room(growth, segment.part)
+            try:
+                segment.see(sightings)
+                self._newest_ns = max(self._newest_ns, *(sighting.time_ns for sighting in sightings))
+            except TraceError as error:
+                self._refuse(sightings, str(error))
+        return segment
 
     def _open(self, first_ns: int) -> Segment:
         self._newest_ns = self._flushed_ns = first_ns
@@ -357,20 +407,27 @@ class RingRecorder:
             self._segment_number = 0
             self._next_run = None
 
-    def _refuse(self, block: SampleBlock, why: str) -> None:
-        gap = Gap.of_block(block, why)
+    def _refuse(self, item: _Item, why: str) -> None:
+        gap = _gap_of(item, why)
         if self._gaps and (self._gaps[-1].board, self._gaps[-1].why) == (gap.board, why):
             gap = self._gaps.pop().joined(gap)
         self._gaps.append(gap)
-        self._dropped_blocks += 1
-        self._dropped_samples += len(block)
+        self._count_dropped(_gap_of(item, why))
+
+    def _count_dropped(self, gap: Gap) -> None:
+        if gap.board == SIGHTINGS:
+            self._dropped_sightings += gap.samples
+            return
+        self._dropped_blocks += gap.blocks
+        self._dropped_samples += gap.samples
 
     def _fail(self, sentence: str) -> None:
         """The disk said no: what it may not have comes again, in a new segment, after a while."""
         segment, self._segment = self._segment, None
         if segment is not None:
             self._gaps = segment.leave() + self._gaps
-            self._todo.extendleft(reversed([*segment.carried.blocks, *self._beyond]))
+            seen = [segment.carried.sightings] if segment.carried.sightings else []
+            self._todo.extendleft(reversed([*seen, *segment.carried.blocks, *self._beyond]))
             self._beyond = []
         wait_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1

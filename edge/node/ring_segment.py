@@ -14,6 +14,8 @@ import numpy as np
 from drivers.samples import SampleBlock
 from edge.trace.errors import TraceFileError
 from edge.trace.format import EPOCH_NS
+from edge.trace.frame_codec import RecordedFrame
+from edge.trace.sighting import ShelfLook, Sighting
 from edge.trace.writer import TraceWriter
 
 if TYPE_CHECKING:
@@ -24,13 +26,20 @@ CLOCK_NOTE = "shelfedge.clock"
 GAP_NOTE = "shelfedge.gap"
 NS_PER_S = 1_000_000_000
 CLOCK_STEP_NS = 50_000_000
+SIGHTINGS = "/sightings"
+FRAMES = "/frames/"
+"""What a gap names instead of a board: sightings, or frames of the camera behind it. No board is called so."""
 _BYTES_PER_SAMPLE = 16  # more than any block's bytes, before compression
+_BYTES_PER_SIGHTING, _BYTES_PER_SLOT = 160, 256  # as much as they take with all their bits
 _BYTES_PER_CHUNK = 8192  # heads, indexes, a gap's note
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Samples of one board that aren't in the recording, from the first to the last of them (both lost), and why."""
+    """Samples of one board that aren't in the recording, from the first to the last of them (both lost), and why.
+
+    ``board`` may be `SIGHTINGS`, or `FRAMES` and a camera; ``samples`` then counts those.
+    """
 
     board: str
     from_ns: int
@@ -65,6 +74,17 @@ class Gap:
     def of_block(block: SampleBlock, why: str) -> Gap:
         """All of a block is lost."""
         return Gap(block.board, int(block.time_ns[0]), int(block.time_ns[-1]), len(block), 1, why)
+
+    @staticmethod
+    def of_sightings(sightings: Sequence[Sighting], why: str) -> Gap:
+        """All of them are lost."""
+        times = [sighting.time_ns for sighting in sightings]
+        return Gap(SIGHTINGS, min(times), max(times), len(times), 0, why)
+
+    @staticmethod
+    def of_frame(frame: RecordedFrame, why: str) -> Gap:
+        """A frame is lost."""
+        return Gap(FRAMES + frame.camera, frame.time_ns, frame.time_ns, 1, 0, why)
 
     @staticmethod
     def of(values: Mapping[str, str]) -> Gap:
@@ -145,8 +165,16 @@ def recorded_run(notes: Iterable[tuple[str, Mapping[str, str]]]) -> RunFacts | N
 
 def segment_front_bytes(setup: Setup) -> int:
     """The most that a segment takes before its first sample."""
-    calibration = 4096 * len(setup.calibration)
+    calibration = 4096 * len(setup.calibration) + 16_384 * len(setup.cameras)
     return len(setup.node_text.encode()) + len(setup.planogram_text.encode()) + calibration + 2 * _BYTES_PER_CHUNK
+
+
+def sight_bytes(sightings: Iterable[Sighting]) -> int:
+    """The most that these sightings take."""
+    return sum(
+        _BYTES_PER_SIGHTING + (_BYTES_PER_SLOT * len(seen.slots) if isinstance(seen, ShelfLook) else 0)
+        for seen in sightings
+    )
 
 
 def os_boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
@@ -213,6 +241,13 @@ class _Unsure:
     blocks: list[SampleBlock] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     samples: int = 0
+    sightings: list[Sighting] = field(default_factory=list)
+    bytes: int = 0
+    frames: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be brought to the disk."""
+        return bool(self.samples or self.bytes)
 
 
 class Segment:
@@ -224,7 +259,8 @@ class Segment:
         border_ns: samples from here on belong into the next one.
     Attributes:
         first_ns, last_ns: first and newest sample given, None before the first.
-        carried: blocks and gaps not yet sure to be on the disk.
+        carried: blocks, sightings and gaps not yet sure to be on the disk; of frames only how much they are, since
+            they don't come again.
     Raises:
         OSError (also by every method): the disk refuses.
     """
@@ -266,6 +302,20 @@ class Segment:
         self.carried.samples += len(block)
         self._sample_count += len(block)
 
+    def see(self, sightings: Sequence[Sighting]) -> None:
+        """Add what cameras saw. Raises TraceError as `write` does."""
+        self._writer.see(sightings)
+        self._saw(sightings)
+        self.carried.sightings += sightings
+        self.carried.bytes += sight_bytes(sightings)
+
+    def picture(self, frame: RecordedFrame) -> None:
+        """Add a frame. Raises TraceError as `write` does."""
+        self._writer.picture(frame)
+        self._saw([frame])
+        self.carried.bytes += len(frame.jpeg) + _BYTES_PER_SIGHTING
+        self.carried.frames += 1
+
     def tell(self, clock: ClockReading, gaps: Sequence[Gap]) -> None:
         """Note what is missing, and the wall clock where it isn't as it was."""
         self.carried.gaps += gaps
@@ -275,9 +325,9 @@ class Segment:
             self._clock = clock
             self._writer.note(CLOCK_NOTE, clock.values())
 
-    def growth_bytes(self, samples: int = 0) -> int:
-        """The most that these samples, the next `flush` and `finish` can add to the file."""
-        most = _BYTES_PER_SAMPLE * (self.carried.samples + samples)
+    def growth_bytes(self, samples: int = 0, other_bytes: int = 0) -> int:
+        """The most that these samples and bytes, the next `flush` and `finish` can add to the file."""
+        most = _BYTES_PER_SAMPLE * (self.carried.samples + samples) + self.carried.bytes + other_bytes
         return most + _BYTES_PER_CHUNK * (1 + len(self.carried.gaps)) + 512 * self._chunk_count
 
     def flush(self, pending: bool) -> None:
@@ -300,6 +350,11 @@ class Segment:
         if self._file.safe_bytes and not self._file.part.exists() and self.first_ns is not None and lost:
             gaps.append(Gap("", self.first_ns, self.last_ns or self.first_ns, lost, 0, "the file was removed"))
         return gaps
+
+    def _saw(self, seen: Sequence[Sighting | RecordedFrame]) -> None:
+        for each in seen:
+            self.first_ns = each.time_ns if self.first_ns is None else min(self.first_ns, each.time_ns)
+            self.last_ns = each.time_ns if self.last_ns is None else max(self.last_ns, each.time_ns)
 
     def _still_pending(self) -> _Unsure:
         """The samples of each board's newest epoch: the writer keeps them until the epoch is over."""

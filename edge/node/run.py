@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivers.samples import SampleBlock
 from edge.config.setup import Setup
@@ -35,7 +35,11 @@ from edge.node.stock import CountsInText, Stock, begun_with, carried_over, count
 from edge.node.warm_up import warm_up
 from edge.stream.wall_clock import WallClock
 from edge.trace.event import Event
+from edge.trace.sighting import Sighting
 from firmware_bridge.errors import ShelfedgeError
+
+if TYPE_CHECKING:
+    from edge.node.sight import Sight
 
 log = logging.getLogger("shelfedge.node")
 
@@ -114,6 +118,11 @@ class NodeRun:
         self.parts = NodeParts(self)
         self.outlet = Outlet(self.parts.give, self.wall_clock.stamp, clock)
         self.recording = Recording(self.folder / "ring", self.setup, self.wall_clock.stamp, clock)
+        self.sight: Sight | None = None
+        if self.setup.node.cameras or self.setup.node.tracks.nodes:
+            from edge.node.sight import Sight  # a node that sees nobody pays nothing for those who do
+
+            self.sight = Sight(self.setup, node_path, self._hardware.make_camera, clock, self.recording.record_frames)
         self.health = HealthCollector(self.setup, self.parts.host_facts.read, clock)
         self.boards = Boards(
             self.setup.node.boards, self._hardware.make, clock, on_notice=lambda notice: self.health.noticed([notice])
@@ -136,7 +145,7 @@ class NodeRun:
             self.parts.start()
             for problem in self._hardware.problems:
                 log.error("%s", problem)
-            log.debug("kernels ready after %.1f s", warm_up(self._wanted))
+            log.debug("kernels ready after %.1f s", warm_up(self._wanted, self.setup.node.follows_people))
             fusion = Fusion(self.setup)
             for board, why in fusion.blind_boards.items():
                 log.warning(
@@ -146,7 +155,8 @@ class NodeRun:
             self.parts.wait_until_open(OPENING_S)
             self.outlet.note("started", {"version": package_version(), "node": self.setup.node.node})
             self.outlet.note("planogram", {"digest": self.digest})
-            loop = self._loop = FusionLoop(self.boards, fusion, self, self.clock, self._sleep_s)
+            sightings = list if self.sight is None else self.sight.take
+            loop = self._loop = FusionLoop(self.boards, fusion, self, self.clock, self._sleep_s, sightings)
             gc.collect()
             gc.freeze()
             if self.options.seconds is not None:
@@ -167,9 +177,9 @@ class NodeRun:
 
     # ---- what the loop tells (edge.node.loop.Sinks)
 
-    def record(self, blocks: Sequence[SampleBlock]) -> None:
+    def record(self, blocks: Sequence[SampleBlock], sightings: Sequence[Sighting]) -> None:
         """See `Sinks`."""
-        self.recording.record(blocks)
+        self.recording.record(blocks, sightings)
 
     def saw(self, blocks: Sequence[SampleBlock], until_ns: int) -> None:
         """See `Sinks`."""
@@ -192,6 +202,11 @@ class NodeRun:
         self.manager.alive()
 
     # ---- for other threads
+
+    @property
+    def sightings_taken(self) -> tuple[int, int]:
+        """How many sightings fusion took, and how many came too late for it."""
+        return (0, 0) if self._loop is None else (self._loop.sighted, self._loop.sighted_wrong)
 
     def tick(self) -> None:
         """About once a second, in the supervisor's thread."""

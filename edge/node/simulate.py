@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from drivers.simulated.stage import Scene, Stage, seeded
 from drivers.simulated.world import Item, Place, SceneError, World
 from edge.config.setup import Setup
 from edge.node.scene_file import ScriptedScene
+from edge.node.simulate_people import people_of
 from edge.trace.event import Kind, Label
 
 if TYPE_CHECKING:
@@ -126,27 +128,36 @@ def simulate_trace(
     scene: Scene | None = None,
     physics: Mapping[str, BoardPhysics] | None = None,
     progress: Callable[[float], None] | None = None,
+    people: int = 0,
 ) -> tuple[Label, ...]:
     """Write a labelled trace; give its labels back.
 
     Args:
+        people: so many at a time make the movements, and a ceiling camera follows them; 0: nobody is seen.
         scene: a shopper of that seed if none is given.
         physics: drawn from the seed if none is given.
         progress: told the seconds of the trace that have been written.
     Raises:
         SceneError, ConfigError: an action that can't be done. TraceFileError: the file can't be written.
+        TraceError: people are wanted, and no board has a place.
     """
     from edge.trace.writer import TraceWriter
 
     scene = scene or RandomShopper(seed, until_s=duration_s - QUIET_END_S)
     physics = physics or physics_for(setup, seed)
     calibrated, labels, blocks = simulated_blocks(setup, physics, scene, seed, duration_s)
+    seen = people_of(calibrated, labels, people, seed) if people else []
+    told = 0
     with TraceWriter(path, calibrated, labels) as writer:
         for together in blocks:
             for block in together:
                 writer.write(block)
+            newest_ns = max((int(block.time_ns[-1]) for block in together), default=0)
+            until = bisect.bisect_right(seen, newest_ns, lo=told, key=lambda point: point.time_ns)
+            writer.see(seen[told:until])
+            told = until
             if progress and together:
-                progress(max(int(block.time_ns[-1]) for block in together) / 1e9)
+                progress(newest_ns / 1e9)
     return labels
 
 

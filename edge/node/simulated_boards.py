@@ -40,14 +40,20 @@ class SimulatedBoards:
             **calibration_for(ours, physics, seed),
         }
         self._pause = _Pause(clock())
+        self._clock = clock
         self.stage: Stage
         self._drivers, self.stage = live_drivers(ours, seed, self._forgetting(scene), physics, clock)
+
+    def scene_s(self) -> float:
+        """The boards' own time: since they were started, less the time that they stood still."""
+        begun_ns = self._pause.begun_ns
+        return 0.0 if begun_ns is None else (self._clock() - self._pause.skipped_ns - begun_ns) / 1e9
 
     def driver(self, board: str) -> PausingDriver:
         """A board's driver; each board has one, once. Raises DriverError for the second."""
         if board not in self._drivers:
             raise DriverError(f"{board}: a simulated board is made once")
-        return PausingDriver(self._drivers.pop(board), self._pause)
+        return PausingDriver(self._drivers.pop(board), self._pause, self._clock)
 
     def _forgetting(self, scene: Scene) -> Scene:
         def play(world: World) -> Iterator[Action]:
@@ -65,6 +71,7 @@ class _Pause:
 
     def __init__(self, now_ns: int) -> None:
         self.skipped_ns = 0
+        self.begun_ns: int | None = None  # when the first board was started
         self._asked_ns = now_ns
 
     def asked(self, until_ns: int) -> int:
@@ -79,13 +86,16 @@ class _Pause:
 class PausingDriver:
     """Keeps `drivers.contract.LoadCellDriver`: a simulated board that stands still while the node does."""
 
-    def __init__(self, driver: SimulatedDriver, pause: _Pause) -> None:
+    def __init__(self, driver: SimulatedDriver, pause: _Pause, clock: Callable[[], int]) -> None:
+        self._clock = clock
         self.board = driver.board
         self._driver = driver
         self._pause = pause
 
     def start(self) -> None:
         """As the contract says."""
+        if self._pause.begun_ns is None:
+            self._pause.begun_ns = self._clock()
         self._driver.start()
 
     def read(self, until_ns: int) -> SampleBlock:

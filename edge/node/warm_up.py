@@ -26,6 +26,7 @@ from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
 import drivers.hx711
 import drivers.simulated
 import edge.fusion
+import edge.vision
 from drivers.hx711.examiner import Examiner
 from drivers.hx711.readings import Reading
 from edge.config.demo import demo_node_path
@@ -40,11 +41,14 @@ PATIENCE_S = 2.0
 _ROOM_BYTES = 32 * 1024 * 1024
 _MOST_REFUSALS = 500  # more than there are kernels
 _LOOK_EVERY_S = 0.1
+_SIGHT = "sight"
 _COMPILING = "compiling fusion for this machine (once, takes a minute) ..."
 
 
-def warm_up(wanted: Callable[[], bool] = lambda: True) -> float:
+def warm_up(wanted: Callable[[], bool] = lambda: True, sight: bool = False) -> float:
     """Play a short scene on the demo's boards through a fusion of its own; gives the seconds it took.
+
+    ``sight``: people will be followed too.
 
     The kernels' types are the same for every board, so any will do. Ends early when it is no longer ``wanted``.
     """
@@ -57,6 +61,8 @@ def warm_up(wanted: Callable[[], bool] = lambda: True) -> float:
         for _ in range(_MOST_REFUSALS):
             try:
                 compile_kernels(setup, 1, wanted)
+                if sight:
+                    _compile_sight(wanted)
                 break
             except OSError as error:  # a kernel that can't be kept in the cache is compiled all the same
                 log.debug("a compiled kernel can't be kept: %s", error)
@@ -65,12 +71,13 @@ def warm_up(wanted: Callable[[], bool] = lambda: True) -> float:
     return time.monotonic() - began_s
 
 
-def fill_cache(wanted: Callable[[], bool]) -> bool:
+def fill_cache(wanted: Callable[[], bool], sight: bool = False) -> bool:
     """Have the kernels compiled by another process, where that hasn't been done; waits for it.
 
-    False when it is no longer ``wanted``. Where it can't be done, `warm_up` compiles in this process.
+    ``sight``: those that follow people too. False when it is no longer ``wanted``. Where it can't be done, `warm_up`
+    compiles in this process.
     """
-    mark = _mark()
+    mark = _mark(sight)
     if mark is None or mark.exists() or not _has_room(mark.parent):
         return True
     began_s = time.monotonic()
@@ -79,7 +86,7 @@ def fill_cache(wanted: Callable[[], bool]) -> bool:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
     try:
         child = subprocess.Popen(
-            [sys.executable, "-m", "edge.node.warm_up"],
+            [sys.executable, "-m", "edge.node.warm_up", *([_SIGHT] if sight else [])],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -120,18 +127,24 @@ def compile_all() -> None:
     examiner.flush()
 
 
-def _mark() -> Path | None:
+def _compile_sight(wanted: Callable[[], bool] = lambda: True) -> None:
+    from edge.node.warm_up_sight import compile_sight  # a node that follows nobody needs none of it
+
+    compile_sight(wanted)
+
+
+def _mark(sight: bool) -> Path | None:
     """The file, in numba's cache, that says that it was filled for these kernels on this machine; None: no cache."""
     stats = getattr(follow, "stats", None)  # there are none with NUMBA_DISABLE_JIT=1
     if stats is None or not stats.cache_path:
         return None
     facts = [platform.python_version(), numba.__version__, platform.machine(), get_host_cpu_name()]
-    for package in (edge.fusion, drivers.hx711, drivers.simulated):
+    for package in (edge.fusion, drivers.hx711, drivers.simulated, *([edge.vision] if sight else [])):
         for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
             found = path.stat()
             facts.append(f"{path.name} {found.st_mtime_ns} {found.st_size}")
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-    return Path(stats.cache_path) / f"shelfedge-kernels-{digest}.txt"
+    return Path(stats.cache_path) / f"shelfedge-{_SIGHT if sight else 'kernels'}-{digest}.txt"
 
 
 def _has_room(folder: Path) -> bool:
@@ -146,15 +159,17 @@ def _has_room(folder: Path) -> bool:
     return True
 
 
-def _write_mark() -> None:
-    mark = _mark()
+def _write_mark(sight: bool) -> None:
+    mark = _mark(sight)
     if mark is not None:
         with contextlib.suppress(OSError):
-            for old in mark.parent.glob("shelfedge-kernels-*.txt"):
+            for old in mark.parent.glob(f"{mark.name.rpartition('-')[0]}-*.txt"):
                 old.unlink()
             mark.write_text("numba's cache has been filled; see edge/node/warm_up.py\n")
 
 
 if __name__ == "__main__":
     compile_all()
-    _write_mark()
+    if _SIGHT in sys.argv[1:]:
+        _compile_sight()
+    _write_mark(_SIGHT in sys.argv[1:])

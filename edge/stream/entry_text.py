@@ -7,13 +7,13 @@ import math
 from datetime import datetime, tzinfo
 
 from edge.stream.entry import Entry, EventEntry, Note, Stamp, TimeQuality
-from edge.trace.event import Status
+from edge.trace.event import Event, Status
 
 _QUALITY = {TimeQuality.SYNCED: "", TimeQuality.FREE: "clock not synchronised", TimeQuality.WRONG: "clock wrong"}
 
 
 def entry_to_text(entry: Entry, zone: tzinfo | None = None) -> str:
-    """One line: when, what, how many, of what, where, how heavy, how sure, and what is special about it.
+    """One line: when, what, how many, of what, where, how heavy, how sure, by whom, and what is special about it.
 
     ``zone``: whose time of day; None: this machine's.
     """
@@ -32,9 +32,19 @@ def _event_words(entry: EventEntry) -> list[str]:
         f"{_printable(event.board)} {_printable(place):<6}",
         f"{grams:>8}",
         f"{_percent(event.confidence):>8}",
+        _who(event),
         "REVIEW" if event.needs_review else "",
         status,
     ]
+
+
+def _who(event: Event) -> str:
+    """Whom the cameras think most likely; nothing where there are none."""
+    known = [(probability, track) for track, probability in event.who if not math.isnan(probability)]
+    if not known:
+        return ""
+    probability, track = max(known)
+    return f"by {_printable(track) if track else 'nobody followed'} ({_percent(probability)})"
 
 
 def _note_words(note: Note) -> list[str]:

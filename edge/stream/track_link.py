@@ -181,8 +181,6 @@ class TrackLink:
 
     def _received(self, received: Received, now_ns: int) -> None:
         topic, payload = received.topic, received.payload
-        if received.retained:
-            return  # of no known age
         if self._receiver is not None and topic in self._tracks_of:
             self._receiver.heard(self._tracks_of[topic], payload, now_ns)
         elif self._receiver is not None and topic in self._answers_of:

@@ -105,14 +105,14 @@ class TrackReceiver:
                 return []
             since_ns = self._began_ns if peer.heard_ns is None else peer.heard_ns
             return [
-                f"{of}: nothing has come for {(now_ns - since_ns) / 1e9:.0f} s; check that it runs, has a camera that "
-                "looks at the floor, and that the broker's ACL lets this node read its tracks"
+                f"{of}: nothing has come for {(now_ns - since_ns) / 1e9:.0f} s; check that it runs, that its "
+                "cameras see the floor, and that the broker's ACL lets this node read its tracks"
             ]
         found = [
             f"{of}: its camera {camera.name} has been silent for {(now_ns - camera.heard_ns) / 1e9:.0f} s; it may be "
             f"covered, dark or off: look at the health of {peer.node}"
             for camera in peer.cameras.values()
-            if now_ns - camera.heard_ns > SILENT_CAMERA_NS
+            if now_ns - camera.heard_ns > SILENT_CAMERA_NS > now_ns - peer.heard_ns
         ]
         ages_ms = peer.ages_ms(now_ns)
         limit_ms = SIGHT_DELAY_NS / _NS_PER_MS

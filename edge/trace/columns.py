@@ -6,6 +6,7 @@ which can't be is found before memory is taken.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -52,6 +53,29 @@ class Bytes:
             shift += 7
         raise BlockDamagedError("a number in a block of sightings is too long")
 
+    def varints(self, count: int) -> list[int]:
+        """As many unsigned numbers."""
+        self.check_count(count)
+        data, at = self._data, self._at
+        found: list[int] = []
+        try:
+            for _ in range(count):
+                byte = data[at]
+                at += 1
+                value, shift = byte & 0x7F, 7
+                while byte > 0x7F:
+                    if shift > 63:
+                        raise BlockDamagedError("a number in a block of sightings is too long")
+                    byte = data[at]
+                    at += 1
+                    value |= (byte & 0x7F) << shift
+                    shift += 7
+                found.append(value)
+        except IndexError:
+            raise BlockDamagedError("a block of sightings is shorter than it says") from None
+        self._at = at
+        return found
+
     def check_count(self, count: int) -> None:
         """Raises BlockDamagedError when so many values can't follow."""
         if count > self.left:
@@ -79,15 +103,15 @@ def put_ints(values: Sequence[int], before: Before) -> bytes:
 
 def take_ints(data: Bytes, before: Before) -> list[int]:
     """The inverse of `put_ints`; ``before`` says how many there are."""
-    data.check_count(len(before))
     (mode,) = data.take(1)
     if mode not in (_PREVIOUS, _LIKE):
         raise BlockDamagedError("a column of sightings is of an unknown kind")
+    steps = [word >> 1 if not word & 1 else -(word >> 1) - 1 for word in data.varints(len(before))]
+    if mode == _PREVIOUS:
+        return list(itertools.accumulate(steps))
     values: list[int] = []
-    for k, j in enumerate(before):
-        word = data.varint()
-        base = k - 1 if mode == _PREVIOUS else j
-        values.append((word >> 1 if not word & 1 else -(word >> 1) - 1) + (values[base] if base >= 0 else 0))
+    for step, j in zip(steps, before, strict=True):
+        values.append(step + values[j] if j >= 0 else step)
     return values
 
 

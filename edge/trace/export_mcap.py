@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from drivers.samples import SampleBlock
 from edge.trace.export_csv import seconds_text
+from edge.trace.export_sights import SightTopics
 from edge.trace.reader import TraceReader
 from edge.trace.weigh import Scale
 from edge.trace.whole_file import WholeFile, refuse_same_file
@@ -27,6 +28,7 @@ def export_mcap(
 ) -> int:
     """Topics ``/<board>/<cell>`` and, in grams, ``/<board>/total``: ``{"time_s": ..., "grams": ...}``.
 
+    Beside them what cameras saw, see `SightTopics`.
     Returns how many messages were written.
     Flagged samples have no grams and are left out; with ``grams`` False the topics carry ``counts`` and ``flags``.
     Raises TraceError for a trace without config or, with ``grams``, calibration.
@@ -39,13 +41,16 @@ def export_mcap(
         writer: Any = Writer(whole.file, compression=CompressionType.ZSTD)
         writer.start(profile="", library="shelfedge trace export")
         topics = _Topics(writer, setup, grams)
-        for blocks in reader.epochs():
-            for block in blocks:
+        sights = SightTopics(writer)
+        for epoch in reader.whole_epochs():
+            topics.begin(epoch.times_ns[0])
+            for block in epoch.blocks:
                 topics.write(block)
+            sights.write(epoch, topics.origin_ns)
             if progress:
                 progress(reader.bytes_read, reader.file_bytes)
         writer.finish()
-    return topics.message_count
+    return topics.message_count + sights.message_count
 
 
 class _Topics:
@@ -53,7 +58,8 @@ class _Topics:
         self.message_count = 0
         self._writer = writer
         self._grams = grams
-        self._origin_ns: int | None = None
+        self.origin_ns = 0
+        self._begun = False
         keys = {"grams": "number"} if grams else {"counts": "integer", "flags": "integer"}
         properties = {"time_s": {"type": "number"}} | {key: {"type": kind} for key, kind in keys.items()}
         schema = json.dumps({"type": "object", "properties": properties, "required": list(properties)})
@@ -72,10 +78,13 @@ class _Topics:
                 path = f"/{board}/{topic}" if topic != "total" or "total" not in cells else f"/{board}/total_of_cells"
                 self._channels[board, topic] = writer.register_channel(path, "json", schema_id)
 
-    def write(self, block: SampleBlock) -> None:
-        if self._origin_ns is None:
+    def begin(self, first_ns: int) -> None:
+        """The first call counts."""
+        if not self._begun:
             # MCAP's log times can't be negative; a trace whose times are is shifted to begin near 0. ``time_s`` is not.
-            self._origin_ns = min(0, int(block.time_ns[0]) // 10**9 * 10**9 - 10**9)
+            self._begun, self.origin_ns = True, min(0, first_ns // 10**9 * 10**9 - 10**9)
+
+    def write(self, block: SampleBlock) -> None:
         cells = [self._channels[block.board, cell] for cell in self._cells[block.board]]
         times = block.time_ns.tolist()
         if not self._grams:
@@ -94,7 +103,7 @@ class _Topics:
                 self._message(total_channel, time_ns, f'"grams":{total:.4f}')
 
     def _message(self, channel: int, time_ns: int, values: str) -> None:
-        log_ns = max(0, time_ns - (self._origin_ns or 0))
+        log_ns = max(0, time_ns - self.origin_ns)
         data = f'{{"time_s":{seconds_text(time_ns)},{values}}}'.encode()
         self._writer.add_message(channel, log_ns, data, log_ns)
         self.message_count += 1

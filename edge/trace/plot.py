@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.trace.curves import BoardCurve
 from edge.trace.event import Event, Kind, Label, Status
 from firmware_bridge.errors import ShelfedgeError
+
+if TYPE_CHECKING:
+    from edge.trace.floor_plan import FloorPlan
 
 SUFFIXES = (".png", ".svg", ".html")
 _UNIX_TIME_S = 1e9
@@ -108,13 +112,20 @@ def check_target(path: Path) -> None:
         _picture_writer()
 
 
-def write_plot(plot: Plot, path: Path) -> None:
-    """Write it as PNG, SVG or HTML, by the file's ending. Raises PlotError, OSError."""
+def check_floor_target(path: Path) -> None:
+    """Refuse early what `write_floor` couldn't write. Raises PlotError."""
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise PlotError(f"{path}: a floor plan is drawn as a picture; expected a name ending in .png or .svg")
+    _picture_writer()
+
+
+def write_plot(plot: Plot, path: Path, floor: FloorPlan | None = None) -> None:
+    """Write it as PNG, SVG or HTML, by the file's ending; a page shows the floor, too. Raises PlotError, OSError."""
     check_target(path)
     if path.suffix.lower() == ".html":
         from edge.trace.plot_page import write_page
 
-        write_page(plot, path)
+        write_page(plot, path, floor)
     else:
         _picture_writer()(plot, path)
 

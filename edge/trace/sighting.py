@@ -46,6 +46,8 @@ class SlotLook:
         since_ns: when the slot was last seen with nothing before it; the next three speak of what is different since
             then. Equal to the look's own time while something is before the slot: then they say nothing.
         gone, come: something has left the slot, or come to it, against neither.
+        thing: number, from 1 within a look, of the difference that is told of: the same one may be in one slot or in
+            another. 0: nothing is different.
         left, came: SKU and its ratio, of what has left and of what has come; () without a classifier.
     """
 
@@ -56,6 +58,7 @@ class SlotLook:
     come: float
     left: tuple[tuple[str, float], ...] = ()
     came: tuple[tuple[str, float], ...] = ()
+    thing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

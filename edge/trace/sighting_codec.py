@@ -12,7 +12,7 @@ import json
 import struct
 import types
 import typing
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from typing import Any
 
@@ -95,7 +95,7 @@ def decode_sightings(payload: bytes | memoryview, known: Sequence[type]) -> Deco
         n_rows = of_kind.count(place)
         rows = _take(data, kind, n_rows, no_likeness(n_rows))
         target = classes.get(name)
-        columns.append(None if target is None else [_made(target, kind, row) for row in rows])
+        columns.append(None if target is None else list(map(_maker(target, kind), rows)))
     if data.left:
         raise BlockDamagedError("a block of sightings is longer than it says")
     readers = [None if column is None else iter(column) for column in columns]
@@ -195,35 +195,49 @@ def _field(value: Any, name: str) -> Any:
     return value[int(name)] if isinstance(value, tuple) else getattr(value, name)
 
 
-def _made(target: Any, kind: Any, value: Any) -> Any:
-    """A stored value as what ``target`` is now. Raises BlockDamagedError where that needs what isn't stored."""
+def _maker(target: Any, kind: Any) -> Callable[[Any], Any]:
+    """What makes stored values of ``kind`` into what ``target`` is now.
+
+    Raises BlockDamagedError, now or when it is called, where that needs what isn't stored.
+    """
     if isinstance(target, type) and dataclasses.is_dataclass(target):
-        return _dataclass_made(target, kind, value)
+        return _dataclass_maker(target, kind)
     origin, inner = typing.get_origin(target), typing.get_args(target)
-    if value is None or target is int or target is str or target is bool:
-        return value
-    if target is float:
-        return float(value)
-    if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
-        return tuple(_made(inner[0], kind[1], each) for each in value)
     if origin is tuple:
-        return tuple(_made(each, kind[str(place)], value[place]) for place, each in enumerate(inner))
-    return _made(inner[0], kind[1] if isinstance(kind, list) and kind[0] == "maybe" else kind, value)
+        if kind == kind_of(target) and not _has_dataclass(target):
+            return _as_it_is
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            each = _maker(inner[0], kind[1])
+            return lambda values: tuple(map(each, values))
+        makers = [_maker(hint, kind[str(place)]) for place, hint in enumerate(inner)]
+        return lambda values: tuple(make(value) for make, value in zip(makers, values, strict=True))
+    if origin is not None:
+        make = _maker(inner[0], kind[1] if isinstance(kind, list) and kind[0] == "maybe" else kind)
+        return lambda value: None if value is None else make(value)
+    return float if target is float and kind != "float" else _as_it_is
 
 
-def _dataclass_made(target: Any, kind: Any, value: Any) -> Any:
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _dataclass_maker(target: Any, kind: Any) -> Callable[[Any], Any]:
     hints = _hints(target)
-    stored = dict(zip(kind, value, strict=True)) if isinstance(kind, dict) else {}
-    given = {
-        name: _made(hint, kind[name], stored[name])
-        for name, hint in hints.items()
-        if name in stored and _fits(kind[name], kind_of(hint))
-    }
-    try:
-        return target(**given)
-    except TypeError:
-        lacks = ", ".join(sorted(set(hints) - set(given)))
-        raise BlockDamagedError(f"a {target.__name__} was stored without {lacks}") from None
+    stored = list(kind) if isinstance(kind, dict) else []
+    fits = {name: hint for name, hint in hints.items() if name in stored and _fits(kind[name], kind_of(hint))}
+    makers = {name: _maker(hint, kind[name]) for name, hint in fits.items()}
+    if list(makers) == stored == list(hints) and all(make is _as_it_is for make in makers.values()):
+        return lambda values: target(*values)
+    needed = [field.name for field in dataclasses.fields(target) if field.default is field.default_factory]
+    lacks = ", ".join(name for name in needed if name not in makers)
+    if lacks:
+        raise BlockDamagedError(f"a {target.__name__} was stored without {lacks}")
+    places = [(name, stored.index(name), make) for name, make in makers.items()]
+    return lambda values: target(**{name: make(values[place]) for name, place, make in places})
+
+
+def _has_dataclass(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) or any(_has_dataclass(inner) for inner in typing.get_args(hint))
 
 
 @cache
@@ -239,7 +253,11 @@ def _fits(stored: Any, wanted: Any) -> bool:
         return _fits(stored[1] if isinstance(stored, list) and stored[0] == "maybe" else stored, wanted[1])
     if isinstance(stored, list) and isinstance(wanted, list):
         return stored[0] == wanted[0] and _fits(stored[1], wanted[1])
-    return isinstance(stored, dict) and isinstance(wanted, dict) and ("0" in stored) == ("0" in wanted)
+    if not isinstance(stored, dict) or not isinstance(wanted, dict):
+        return False
+    if "0" in stored or "0" in wanted:  # tuples: all of it
+        return stored.keys() == wanted.keys() and all(_fits(stored[name], wanted[name]) for name in wanted)
+    return True
 
 
 def _schema(data: Bytes) -> list[tuple[str, Any]]:

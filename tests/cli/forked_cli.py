@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 LOADED = (  # what takes long to import, most of all numba
+    "cv2",
+    "edge.cli.calibrate_camera",
     "edge.cli.calibrate_screen",
     "edge.cli.teach_run",
     "edge.node.calibrate",

@@ -12,6 +12,7 @@ from drivers.samples import SampleBlock
 from edge.node.playback import Playback, paced
 from edge.stream.jsonl import event_to_line
 from edge.stream.tally import Tally
+from edge.trace.epoch import Epoch
 from edge.trace.reader import TraceReader
 
 S = 1_000_000_000
@@ -33,10 +34,11 @@ class FakeTime:
         self.now_ns += round((seconds + self.late_s) * S)
 
 
-def epochs(count: int) -> Iterator[list[SampleBlock]]:
+def epochs(count: int) -> Iterator[Epoch]:
     for second in range(count):
         times = np.array([second * S, second * S + S - 1], np.int64) - 7 * S
-        yield [SampleBlock("b", times, np.zeros(2, np.uint8), np.zeros(2, np.int32), np.zeros(2, np.uint16))]
+        block = SampleBlock("b", times, np.zeros(2, np.uint8), np.zeros(2, np.int32), np.zeros(2, np.uint16))
+        yield Epoch((second - 7) * S, [block])
 
 
 @pytest.mark.parametrize(("speed", "total_s"), [(1.0, 10.0), (4.0, 2.5), (0.5, 20.0)])
@@ -55,10 +57,10 @@ def test_a_late_epoch_does_not_make_the_rest_late() -> None:
 def test_no_sleep_where_reading_is_slower_than_the_pace() -> None:
     time = FakeTime()
 
-    def slow() -> Iterator[list[SampleBlock]]:
-        for blocks in epochs(3):
+    def slow() -> Iterator[Epoch]:
+        for epoch in epochs(3):
             time.now_ns += 10 * S
-            yield blocks
+            yield epoch
 
     list(paced(slow(), 1.0, time.clock_ns, time.sleep_s))
     assert time.slept_s == []

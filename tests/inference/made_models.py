@@ -1,4 +1,4 @@
-"""Model files of a few operators, made here, whose outputs can be worked out by hand; and where the trained ones are."""
+"""Model files of a few operators, made here, whose outputs can be worked out by hand; and where the trained one is."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@ environment too, so it needs nothing but what a node has, and pytest."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +59,21 @@ def grey_frame(height: int = 64, width: int = 96) -> Frame:
     return Frame("test", 0, 0, np.full((height, width), 128, np.uint8))
 
 
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models made here, of which there are many, aren't tried in a process of their own first."""
+    monkeypatch.setattr("edge.vision.inference.model.try_model", lambda path, content, module: None)
+
+
+def test_the_runtime_is_the_one_that_is_meant() -> None:
+    name = find_runtime().name
+    assert name == os.environ.get("RUNTIME_MEANT", name)
+
+
 def test_the_shipped_classifier_knows_the_rendered_products_and_how_sure_it_is() -> None:
     classifier = open_classifier()
     assert classifier.labels == LABELS
-    made = score(*judged(classifier, FAMILIES["as installed"], 31, 6))
+    made = score(*judged(classifier, FAMILIES["as installed"], 31, 3))
     assert made.right > 0.93
     assert abs(made.sure - made.right) < 0.04
 
@@ -75,6 +87,7 @@ def test_log_probabilities_add_up_to_one() -> None:
     assert (classifier.look(crop.frame, crop.box) == logs).all()
 
 
+@pytest.mark.usefixtures("untried")
 @pytest.mark.parametrize("kind", [FLOAT32, UINT8, INT8], ids=["float32", "uint8", "int8"])
 @pytest.mark.parametrize(
     ("last", "by_hand"),
@@ -94,18 +107,21 @@ def test_each_kind_of_output_becomes_log_probabilities(tmp_path: Path, kind: int
     np.testing.assert_allclose(logs, by_hand(np.array([1.0, 0.2, 0.0])), atol=1e-5 + 5 * step)  # type: ignore[operator]
 
 
+@pytest.mark.usefixtures("untried")
 def test_log_probabilities_of_a_model_are_taken_as_they_are(tmp_path: Path) -> None:
     path = written(tmp_path, mean_colour(LOG_SOFTMAX), COLOURS)
     logs = Classifier(Model(path, pixel_range=(0.0, 4.0)), COLOURS).judge(even(255, 0, 0))
     np.testing.assert_allclose(np.exp(logs), np.exp([4.0, 0.0, 0.0]) / (np.exp(4.0) + 2.0), atol=1e-5)
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_probability_of_nothing_is_only_less_than_half_a_step(tmp_path: Path) -> None:
     path = written(tmp_path, mean_colour(SOFTMAX, UINT8, 255 / 255, 0), COLOURS)
     logs = Classifier(Model(path), COLOURS).judge(even(255, 0, 0))
     assert logs[1] == pytest.approx(np.log(0.5 / 256), abs=0.02)
 
 
+@pytest.mark.usefixtures("untried")
 @pytest.mark.parametrize(("scale", "zero", "black", "white"), [(1 / 255, 0, 0.0, 1.0), (2 / 255, 128, -1.0, 1.0)])
 def test_a_quantised_input_tells_by_itself_what_white_is(
     tmp_path: Path, scale: float, zero: int, black: float, white: float
@@ -114,6 +130,7 @@ def test_a_quantised_input_tells_by_itself_what_white_is(
     np.testing.assert_allclose(model.infer(even(255, 0, 128))[0][0, :2], [white, black], atol=1.01 * scale)
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_floating_point_input_is_as_the_file_says_else_minus_one_to_one(tmp_path: Path) -> None:
     plain = Model(written(tmp_path, mean_colour()))
     np.testing.assert_allclose(plain.infer(even(255, 0, 51))[0][0], [1.0, -1.0, -0.6], atol=1e-6)
@@ -123,11 +140,13 @@ def test_a_floating_point_input_is_as_the_file_says_else_minus_one_to_one(tmp_pa
     np.testing.assert_allclose(told.infer(even(255, 10, 51))[0][0], [1.0, 0.0, 1.0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_grey_model_gets_luma(tmp_path: Path) -> None:
     model = Model(written(tmp_path, mean_colour(channels=1)), pixel_range=(0.0, 255.0))
     assert model.infer(np.full((8, 8, 1), 77, np.uint8))[0][0, 0] == pytest.approx(77.0)
 
 
+@pytest.mark.usefixtures("untried")
 @pytest.mark.parametrize(
     ("order", "names", "builtin"),
     [
@@ -149,6 +168,7 @@ def test_detections_are_found_in_any_order_of_the_outputs(
     assert tuple(other.box) == pytest.approx((120.0, 50.0, 40.0, 40.0), abs=0.01)
 
 
+@pytest.mark.usefixtures("untried")
 def test_people_are_found_by_name_and_other_classes_are_not_people(tmp_path: Path) -> None:
     path = written(tmp_path, fixed_detections((0, 1, 2, 3), TF2), ("???", "person"))
     assert len(open_detector(path).look(grey_frame())) == 2  # the first line of such files stands for no class
@@ -157,6 +177,7 @@ def test_people_are_found_by_name_and_other_classes_are_not_people(tmp_path: Pat
     assert len(open_detector(path, person="Bicycle").look(grey_frame())) == 2
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_picture_that_keeps_its_shape_gives_boxes_of_the_frame(tmp_path: Path) -> None:
     path = written(tmp_path, fixed_detections((0, 1, 2, 3), TF2))
     first = open_detector(path, keep_shape=True).look(grey_frame(100, 200))[0]
@@ -212,6 +233,7 @@ def test_a_model_that_cannot_be_used_is_one_kind_of_error_with_the_reason(tmp_pa
         assert "\n" not in str(refused.value), name
 
 
+@pytest.mark.usefixtures("untried")
 def test_labels_must_fit_the_classes(tmp_path: Path) -> None:
     path = written(tmp_path, mean_colour(SOFTMAX), ("red", "green"))
     with pytest.raises(ModelError, match="knows 3 classes, and there are 2 labels"):

@@ -16,7 +16,7 @@ from edge.node import warm_up
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Instead of the compiling process, a shell script; and an empty cache in ``tmp_path``."""
-    monkeypatch.setattr(warm_up, "_mark", lambda: tmp_path / "cache" / "mark.txt")
+    monkeypatch.setattr(warm_up, "_mark", lambda sight: tmp_path / "cache" / "mark.txt")
 
     def instead(script: str) -> None:
         program = tmp_path / "python"
@@ -79,19 +79,24 @@ def test_no_compiler_at_all_is_borne(compiler, monkeypatch, tmp_path: Path) -> N
 
 
 def test_the_mark_is_of_these_kernels_on_this_machine(monkeypatch) -> None:
-    mark = warm_up._mark()
-    assert mark == warm_up._mark()
+    mark = warm_up._mark(False)
+    assert mark == warm_up._mark(False)
     assert mark is not None
     monkeypatch.setattr(warm_up, "get_host_cpu_name", lambda: "another")
-    assert warm_up._mark() != mark
+    assert warm_up._mark(False) != mark
+
+
+def test_who_follows_people_has_a_mark_of_its_own() -> None:
+    """Else a node that gets a camera would compile in its first minute, with its boards waiting."""
+    assert warm_up._mark(True) != warm_up._mark(False)
 
 
 def test_asking_whether_it_is_filled_costs_next_to_nothing() -> None:
-    warm_up._mark()
+    warm_up._mark(False)
     took_s = []
     for _ in range(5):
         began_s = time.thread_time()
-        warm_up._mark()
+        warm_up._mark(False)
         took_s.append(time.thread_time() - began_s)
     assert min(took_s) < 0.05
 

@@ -181,6 +181,13 @@ def _read(payload: bytes) -> None:
         assert 10 < len(said) < 400
 
 
+def test_a_message_that_is_too_long_is_refused_unread() -> None:
+    update = TrackUpdate(17, 12_340, 4_025, 85, 91, -12, 96, -104)
+    decode_message(encode_message(TrackMessage(1, 0, 0, 0, (update,) * 300)))
+    with pytest.raises(WireError, match="expected at most 8192"):
+        decode_message(encode_message(TrackMessage(1, 0, 0, 0, (update,) * 500)))
+
+
 @given(_MESSAGES, st.integers(-9, 99), st.text(max_size=3))
 def test_what_later_versions_add_is_passed_over(message: TrackMessage, number: int, text: str) -> None:
     item = cbor2.loads(encode_message(message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Callable
 from functools import partial
@@ -20,12 +21,13 @@ from edge.trace.chunk import Chunk, messages
 from edge.trace.copy_trace import cut, recover
 from edge.trace.epoch import Epoch
 from edge.trace.errors import TraceError
+from edge.trace.export_mcap import export_mcap
 from edge.trace.frame_codec import RecordedFrame, decode_frame, encode_frame, schema_bytes
 from edge.trace.info import info_text, summarize
 from edge.trace.jpeg import JpegDecoder, JpegEncoder
 from edge.trace.reader import TraceReader
 from edge.trace.records import RecordWalk
-from edge.trace.sighting import Sighting
+from edge.trace.sighting import Sighting, TrackPoint
 from edge.trace.writer import TraceWriter
 
 NS = 10**9
@@ -257,3 +259,24 @@ def test_a_picture_comes_back_as_it_looked(width: int, height: int, grey: bool) 
             assert (found.u == twin.u).all()
     with pytest.raises(TraceError, match="aisle: a recorded frame"):
         decoder.decoded(recorded("aisle", 0, 1))
+
+
+def test_export_gives_pictures_and_tracks_to_other_programs(tmp_path: Path, setup: Setup) -> None:
+    """Topics that Foxglove shows as they are, at the times of the trace's clock."""
+    from mcap.reader import make_reader
+
+    seen, frames = sights(0, 4), _frames(0, 4)
+    with TraceWriter(tmp_path / "a.mcap", setup) as writer:
+        writer.write(noise("top", 2, 10, 0, 4))
+        writer.see(seen)
+        for picture in frames:
+            writer.picture(picture)
+    with TraceReader(tmp_path / "a.mcap") as reader:
+        export_mcap(reader, tmp_path / "b.mcap", grams=False)
+    with (tmp_path / "b.mcap").open("rb") as file:
+        found = [(channel.topic, message) for _, channel, message in make_reader(file).iter_messages()]
+    images = [decode_frame(message.data) for topic, message in found if topic == "/frames/aisle"]
+    assert images == frames
+    walked = [json.loads(message.data) for topic, message in found if topic == "/tracks/aisle.7.1"]
+    expected = [s for s in seen if isinstance(s, TrackPoint) and s.track == "aisle.7.1"]
+    assert [(w["time_s"], w["x_mm"]) for w in walked] == [(s.time_ns / NS, s.x_mm) for s in expected]

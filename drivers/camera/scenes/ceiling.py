@@ -3,19 +3,20 @@
 A pinhole camera hangs `Shop.height_m` above the floor and looks down at an angle. A person is a stack of discs (legs,
 trunk, shoulders, head) in the colours of clothes, drawn from the floor up, the farthest person first; a soft shadow
 lies beside the feet. People come in from outside, walk from place to place at their own speed, stop for a while, make
-way for each other, and leave.
+way for each other, and leave (`drivers.camera.scenes.walkers`).
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from drivers.camera.scenes.walkers import Person, Ways, come_again, new_person, standing_person, walk, walk_with
 from drivers.frames import Frame, planes_of_rgb
 
 Floats = npt.NDArray[np.float64]
@@ -33,12 +34,9 @@ BODY = (
 )
 TOP_M = 1.72
 DISC_STEP_M = 0.06
-CLOTHES = (
-    (35, 35, 40), (160, 40, 40), (40, 70, 150), (200, 200, 205), (60, 110, 60), (150, 120, 70), (110, 60, 120),
-    (220, 170, 60), (90, 90, 95), (30, 45, 70), (190, 110, 120), (70, 130, 140),
-)  # fmt: skip
-APART_M = 0.6
-PATIENCE_S = 8.0  # somebody stands where this one wanted to go: on to the next place
+POST_TOP_M = 4.0
+LEAST_VISIBLE = 0.2
+AGAIN_S = (4.0, 14.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,13 @@ class Shop:
         exposure_s: period of a slow swing of the exposure, by +-15 %; 0: none.
         light_switch_s: when a second lamp is switched on and off again, every so often; 0: never.
         door: whether a door swings beside the scene, and a lamp above it.
+        clothes: "any"; "grey": no colours, from nearly black to light; "alike": all the same.
+        group_share: of the people who come in beside somebody, and stay there.
+        again_share: of those who left and come again after some seconds.
+        at_start: how many are there from the first picture on.
+        posts: how many posts stand on the floor and hide people.
+        far_m: how far from the camera's foot people go where it looks along the floor; 0: as far as it sees.
+        mapped: whether whoever hangs the camera also makes a floor map.
     """
 
     width: int = 320
@@ -73,6 +78,13 @@ class Shop:
     exposure_s: float = 0.0
     light_switch_s: float = 0.0
     door: bool = False
+    clothes: str = "any"
+    group_share: float = 0.0
+    again_share: float = 0.0
+    at_start: int = 0
+    posts: int = 0
+    far_m: float = 0.0
+    mapped: bool = True
 
 
 class PinholeCamera:
@@ -103,35 +115,80 @@ class PinholeCamera:
 
 @dataclass(frozen=True, slots=True)
 class CeilingPicture:
-    """A frame and who is in it: those whose middle is in the picture.
+    """A frame and who is in it: those whose middle is in the picture, and of whom a fifth or more can be seen.
 
     Attributes:
         identities: int64[n].
         boxes: float64[n, 4], left, top, width, height in pixels, of all of the person that is in the picture.
         places: float64[n, 2], x and y of the feet on the floor in metres; the camera hangs over 0, 0.
+        doubtful: float64[m, 4], the same boxes of the others who are in the picture with some part, or behind somebody
+            or a post: who finds them isn't wrong, and who doesn't, isn't either.
     """
 
     frame: Frame
     identities: npt.NDArray[np.int64]
     boxes: Floats
     places: Floats
+    doubtful: Floats
 
 
-@dataclass(slots=True)
-class _Person:
-    identity: int
-    x: float
-    y: float
-    speed: float
-    height: float
-    shirt: Floats
-    trousers: Floats
-    hair: Floats
-    carries: bool
-    stops: list[tuple[float, float, float]]  # x, y, how long to stay
-    wait_s: float = 0.0
-    walked_s: float = 0.0
-    heading: float = 0.0
+class CeilingPainter:
+    """Paints the people it is told of, on the floor of one shop.
+
+    Args:
+        rng: of the floor and of the pixels' noise.
+    """
+
+    def __init__(self, shop: Shop, seed: int, rng: np.random.Generator, camera_id: str = "ceiling") -> None:
+        self._shop, self._rng, self._camera_id = shop, rng, camera_id
+        self._camera = PinholeCamera(shop)
+        self._floor = _floor(shop, self._camera, rng)
+        self._posts = _posts(shop, self._camera, seed)
+        for post in self._posts:
+            _draw_post(self._floor, self._camera, post)
+
+    def paint(self, people: Sequence[Person], now_s: float, number: int) -> CeilingPicture:
+        """The picture of that number, taken at that time."""
+        shop, camera = self._shop, self._camera
+        rgb = _lit(self._floor, shop, camera, now_s)
+        by_depth = sorted(people, key=lambda one: -math.hypot(one.x, one.y))
+        for person in by_depth:
+            _cast_shadow(rgb, camera, person, shop.shadow)
+        painted, owner = [], np.zeros(rgb.shape[:2], np.int64)
+        left_over = sorted(self._posts, key=lambda post: -math.hypot(*post))
+        for person in by_depth:
+            while left_over and math.hypot(*left_over[0]) >= math.hypot(person.x, person.y):
+                _draw_post(rgb, camera, left_over.pop(0), owner)
+            own = np.zeros(owner.shape, np.bool_)
+            painted.append((person, _draw(rgb, camera, person, now_s, own), np.count_nonzero(own)))
+            owner[own] = person.identity
+        for post in left_over:
+            _draw_post(rgb, camera, post, owner)
+        boxes, identities, places, doubtful = [], [], [], []
+        for person, (left, top, right, bottom), drawn in painted:
+            middle_in = 0 <= 0.5 * (left + right) < shop.width and 0 <= 0.5 * (top + bottom) < shop.height
+            left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, shop.width), min(bottom, shop.height)
+            box = (left, top, right - left, bottom - top)
+            if middle_in and np.count_nonzero(owner == person.identity) >= LEAST_VISIBLE * drawn:
+                boxes.append(box)
+                identities.append(person.identity)
+                places.append((person.x, person.y))
+            elif left < right and top < bottom:
+                doubtful.append(box)
+        if shop.exposure_s:
+            rgb *= 1.0 + 0.15 * math.sin(2.0 * math.pi * now_s / shop.exposure_s)
+        rows = np.arange(shop.height)[:, None, None]
+        rgb *= 1.0 + shop.flicker * np.sin(2.0 * math.pi * (rows / shop.height * 1.7 + 0.31 * number))
+        y, u, v = planes_of_rgb(np.clip(rgb, 0, 255).astype(np.uint8))
+        y = np.clip(y + self._rng.normal(0.0, shop.noise, y.shape), 0, 255).astype(np.uint8)
+        u, v = (np.clip(p + self._rng.normal(0.0, 0.5 * shop.noise, p.shape), 0, 255).astype(np.uint8) for p in (u, v))
+        return CeilingPicture(
+            Frame(self._camera_id, round(now_s * 1e9), number, y, u, v),
+            np.array(identities, np.int64),
+            np.array(boxes, np.float64).reshape(-1, 4),
+            np.array(places, np.float64).reshape(-1, 2),
+            np.array(doubtful, np.float64).reshape(-1, 4),
+        )
 
 
 def ceiling_scene(
@@ -139,52 +196,83 @@ def ceiling_scene(
 ) -> Iterator[CeilingPicture]:
     """Pictures of that many seconds; times count from 0."""
     rng = np.random.default_rng(seed)
-    camera = PinholeCamera(shop)
-    floor = _floor(shop, camera, rng)
-    corners = [camera.floor_of(x, y) for x in (0, shop.width) for y in (0, shop.height)]
-    inner = [camera.floor_of(x * shop.width, y * shop.height) for x in (0.2, 0.8) for y in (0.25, 0.85)]
-    people: list[_Person] = []
+    painter = CeilingPainter(shop, seed, rng, camera_id)
+    ways = ways_of(shop)
+    people: list[Person] = []
+    away: list[Person] = []
     made, next_s = 0, 1.0
     step_s = 1.0 / shop.rate_hz
     numbers = itertools.count() if math.isinf(seconds) else range(round(seconds * shop.rate_hz))
     for number in numbers:
         now_s = number * step_s
-        if len(people) < shop.people and now_s >= next_s:
+        while number == 0 and made < shop.at_start:
             made += 1
-            people.append(_new_person(shop, made, corners, inner, rng))
-            next_s = now_s + rng.uniform(2.0, 8.0)
-        _walk(people, step_s)
-        people = [person for person in people if person.stops]
-        rgb = _lit(floor, shop, camera, now_s)
-        for person in sorted(people, key=lambda one: -math.hypot(one.x, one.y)):
-            _cast_shadow(rgb, camera, person, shop.shadow)
-        boxes, identities, places = [], [], []
-        for person in sorted(people, key=lambda one: -math.hypot(one.x, one.y)):
-            box = _draw(rgb, camera, person, now_s)
-            left, top, right, bottom = box
-            if 0 <= 0.5 * (left + right) < shop.width and 0 <= 0.5 * (top + bottom) < shop.height:
-                left, top, right, bottom = (
-                    max(left, 0.0),
-                    max(top, 0.0),
-                    min(right, shop.width),
-                    min(bottom, shop.height),
-                )
-                boxes.append((left, top, right - left, bottom - top))
-                identities.append(person.identity)
-                places.append((person.x, person.y))
-        if shop.exposure_s:
-            rgb *= 1.0 + 0.15 * math.sin(2.0 * math.pi * now_s / shop.exposure_s)
-        rows = np.arange(shop.height)[:, None, None]
-        rgb *= 1.0 + shop.flicker * np.sin(2.0 * math.pi * (rows / shop.height * 1.7 + 0.31 * number))
-        y, u, v = planes_of_rgb(np.clip(rgb, 0, 255).astype(np.uint8))
-        y = np.clip(y + rng.normal(0.0, shop.noise, y.shape), 0, 255).astype(np.uint8)
-        u, v = (np.clip(p + rng.normal(0.0, 0.5 * shop.noise, p.shape), 0, 255).astype(np.uint8) for p in (u, v))
-        yield CeilingPicture(
-            Frame(camera_id, round(now_s * 1e9), number, y, u, v),
-            np.array(identities, np.int64),
-            np.array(boxes, np.float64).reshape(-1, 4),
-            np.array(places, np.float64).reshape(-1, 2),
-        )
+            people.append(standing_person(made, ways, shop.pause_share, shop.carry_share, shop.clothes, rng))
+        for person in [one for one in away if one.again_s <= now_s]:
+            away.remove(person)
+            come_again(person, ways, shop.pause_share, rng)
+            people.append(person)
+        if len(people) + len(away) < shop.people and now_s >= next_s:
+            made += 1
+            person = new_person(made, ways, shop.pause_share, shop.carry_share, shop.clothes, rng)
+            leaders = [one for one in people if one.beside is None]
+            if shop.group_share and leaders and leaders[-1].identity == made - 1 and rng.random() < shop.group_share:
+                walk_with(person, leaders[-1])
+            people.append(person)
+            in_group = shop.group_share and person.beside is None and rng.random() < shop.group_share
+            next_s = now_s + (0.0 if in_group else rng.uniform(2.0, 8.0))
+        walk(people, step_s)
+        for person in [one for one in people if not one.stops]:
+            people.remove(person)
+            if shop.again_share and person.beside is None and rng.random() < shop.again_share:
+                person.again_s = now_s + rng.uniform(*AGAIN_S)
+                away.append(person)
+        yield painter.paint(people, now_s, number)
+
+
+def ways_of(shop: Shop) -> Ways:
+    """Where people may be, so that the middle of the picture is where they go."""
+    camera = PinholeCamera(shop)
+    corners = [camera.floor_of(x, y) for x in (0, shop.width) for y in (0, shop.height)]
+    inner = [camera.floor_of(x * shop.width, y * shop.height) for x in (0.2, 0.8) for y in (0.25, 0.85)]
+    low, top = (
+        (min(c[0] for c in corners), min(c[1] for c in corners)),
+        (
+            max(c[0] for c in corners),
+            max(c[1] for c in corners),
+        ),
+    )
+    inner_low = min(c[0] for c in inner), min(c[1] for c in inner)
+    inner_top = max(c[0] for c in inner), max(c[1] for c in inner)
+    if not shop.far_m:
+        return Ways(low, top, inner_low, inner_top)
+    half = 0.5 * shop.far_m * math.tan(math.radians(0.5 * shop.view_deg))
+    near_m = camera.floor_of(0.5 * shop.width, 0.8 * shop.height)[1]
+    low, top = (-2.0 * half, low[1]), (2.0 * half, shop.far_m)
+    return Ways(low, top, (-half, near_m), (half, 0.9 * shop.far_m), from_far=True)
+
+
+def _posts(shop: Shop, camera: PinholeCamera, seed: int) -> list[tuple[float, float]]:
+    """Places of the posts, by their own random numbers, so that the rest of a scene is the same with and without."""
+    rng = np.random.default_rng((seed, 1))
+    return [
+        camera.floor_of(rng.uniform(0.25, 0.75) * shop.width, rng.uniform(0.55, 0.85) * shop.height)
+        for _ in range(shop.posts)
+    ]
+
+
+def _draw_post(
+    rgb: Floats, camera: PinholeCamera, post: tuple[float, float], owner: npt.NDArray[np.int64] | None = None
+) -> None:
+    """A thin post, and a sign on it at the height of heads."""
+    for z in np.arange(0.0, POST_TOP_M, DISC_STEP_M):
+        x, y, scale = camera.see(*post, float(z))
+        wide, high = (0.25 if 1.5 < z < 2.1 else 0.07), 0.07
+        left, right = max(round(x - wide * scale), 0), max(round(x + wide * scale), 0)
+        top, bottom = max(round(y - high * scale), 0), max(round(y + high * scale), 0)
+        rgb[top:bottom, left:right] = (90.0, 95.0, 90.0) if wide < 0.1 else (70.0, 90.0, 150.0)
+        if owner is not None:
+            owner[top:bottom, left:right] = -1
 
 
 def _floor(shop: Shop, camera: PinholeCamera, rng: np.random.Generator) -> Floats:
@@ -220,77 +308,16 @@ def _lit(floor: Floats, shop: Shop, camera: PinholeCamera, now_s: float) -> Floa
     return rgb
 
 
-def _new_person(
-    shop: Shop,
-    identity: int,
-    corners: list[tuple[float, float]],
-    inner: list[tuple[float, float]],
-    rng: np.random.Generator,
-) -> _Person:
-    x_low, x_top = min(c[0] for c in corners), max(c[0] for c in corners)
-    y_low, y_top = min(c[1] for c in corners), max(c[1] for c in corners)
-    x_in, y_in = (
-        (min(c[0] for c in inner), max(c[0] for c in inner)),
-        (min(c[1] for c in inner), max(c[1] for c in inner)),
-    )
-
-    def outside() -> tuple[float, float]:
-        side = rng.integers(3)
-        if side == 0:
-            return x_low - 0.8, rng.uniform(*y_in)
-        if side == 1:
-            return x_top + 0.8, rng.uniform(*y_in)
-        return rng.uniform(*x_in), y_low - 0.8
-
-    stops = [
-        (rng.uniform(*x_in), min(rng.uniform(*y_in), y_top), rng.uniform(1.5, 8.0) * (rng.random() < shop.pause_share))
-        for _ in range(rng.integers(1, 5))
-    ]
-    shirt, trousers = rng.choice(len(CLOTHES), 2, replace=False)
-    hair = np.array(((30, 25, 20), (90, 60, 35), (190, 170, 120), (120, 120, 120))[rng.integers(4)], np.float64)
-    return _Person(
-        identity,
-        *outside(),
-        rng.uniform(0.7, 1.4),
-        rng.uniform(1.55, 1.88),
-        np.array(CLOTHES[shirt], np.float64) + rng.normal(0, 10, 3),
-        np.array(CLOTHES[trousers], np.float64) * 0.8,
-        hair,
-        bool(rng.random() < shop.carry_share),
-        [*stops, (*outside(), 0.0)],
-    )
-
-
-def _walk(people: list[_Person], step_s: float) -> None:
-    for person in people:
-        if person.wait_s > 0.0:
-            person.wait_s -= step_s
-            continue
-        x, y, stay_s = person.stops[0]
-        dx, dy = x - person.x, y - person.y
-        way = math.hypot(dx, dy)
-        person.walked_s += step_s
-        if way < 0.15 or person.walked_s > PATIENCE_S:
-            person.wait_s = stay_s
-            person.walked_s = 0.0
-            person.stops.pop(0)
-            continue
-        person.heading = math.atan2(dy, dx)
-        side_x = side_y = 0.0
-        for other in people:
-            away = math.hypot(person.x - other.x, person.y - other.y)
-            if other is not person and away < 1.5 * APART_M:
-                push = 2.0 * (1.5 * APART_M - away) / APART_M
-                side_x += push * (person.x - other.x) / max(away, 0.05) - 0.7 * push * dy / way
-                side_y += push * (person.y - other.y) / max(away, 0.05) + 0.7 * push * dx / way
-        vx, vy = dx / way + side_x, dy / way + side_y
-        norm = max(math.hypot(vx, vy), 1e-6)
-        person.x += person.speed * step_s * vx / norm
-        person.y += person.speed * step_s * vy / norm
-
-
-def _disc(rgb: Floats, x: float, y: float, half_x: float, half_y: float, colour: Floats | float) -> tuple[float, ...]:
-    """Paint an ellipse (or dim by a factor); returns its bounds."""
+def _disc(
+    rgb: Floats,
+    x: float,
+    y: float,
+    half_x: float,
+    half_y: float,
+    colour: Floats | float,
+    own: npt.NDArray[np.bool_] | None = None,
+) -> tuple[float, ...]:
+    """Paint an ellipse (or dim by a factor), and mark it in ``own``; returns its bounds."""
     height, width, _ = rgb.shape
     left, right = max(int(x - half_x), 0), min(int(x + half_x) + 2, width)
     top, bottom = max(int(y - half_y), 0), min(int(y + half_y) + 2, height)
@@ -300,17 +327,21 @@ def _disc(rgb: Floats, x: float, y: float, half_x: float, half_y: float, colour:
         inside = down[:, None] + across[None] <= 1.0
         part = rgb[top:bottom, left:right]
         part[inside] = part[inside] * colour if isinstance(colour, float) else colour
+        if own is not None:
+            own[top:bottom, left:right] |= inside
     return x - half_x, y - half_y, x + half_x, y + half_y
 
 
-def _cast_shadow(rgb: Floats, camera: PinholeCamera, person: _Person, depth: float) -> None:
+def _cast_shadow(rgb: Floats, camera: PinholeCamera, person: Person, depth: float) -> None:
     for grow in (1.0, 0.6):
         x, y, scale = camera.see(person.x + 0.3, person.y + 0.15, 0.0)
         _disc(rgb, x, y, 0.45 * scale * grow, 0.35 * scale * grow, 1.0 - 0.5 * depth)
 
 
-def _draw(rgb: Floats, camera: PinholeCamera, person: _Person, now_s: float) -> tuple[float, float, float, float]:
-    """Paint a person; returns the box."""
+def _draw(
+    rgb: Floats, camera: PinholeCamera, person: Person, now_s: float, own: npt.NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    """Paint a person, and mark the pixels in ``own``; returns the box."""
     bounds = []
     heights, radii = zip(*BODY, strict=True)
     stretch = person.height / TOP_M
@@ -324,10 +355,10 @@ def _draw(rgb: Floats, camera: PinholeCamera, person: _Person, now_s: float) -> 
             x_m = person.x + ahead * (0.9 - z) * 2.0 * math.cos(person.heading)
             y_m = person.y + ahead * (0.9 - z) * 2.0 * math.sin(person.heading)
             x, y, scale = camera.see(x_m, y_m, z * stretch)
-            bounds.append(_disc(rgb, x, y, radius * scale, radius * scale * 0.9, np.clip(colour * shade, 5, 250)))
+            bounds.append(_disc(rgb, x, y, radius * scale, radius * scale * 0.9, np.clip(colour * shade, 5, 250), own))
         if person.carries and 0.9 < z < 1.15:
             x_m, y_m = person.x + 0.3 * math.cos(person.heading), person.y + 0.3 * math.sin(person.heading)
             x, y, scale = camera.see(x_m, y_m, z)
-            bounds.append(_disc(rgb, x, y, 0.18 * scale, 0.15 * scale, np.array([170.0, 140.0, 100.0])))
+            bounds.append(_disc(rgb, x, y, 0.18 * scale, 0.15 * scale, np.array([170.0, 140.0, 100.0]), own))
     edges = np.array(bounds)
     return float(edges[:, 0].min()), float(edges[:, 1].min()), float(edges[:, 2].max()), float(edges[:, 3].max())
