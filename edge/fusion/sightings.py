@@ -79,9 +79,6 @@ class Sightings:
         """A board's looks from ``begin_ns`` to ``end_ns``, both included."""
         return self._part(self._looks.get(board, []), begin_ns, end_ns)
 
-    def _in_time(self, sighting: Sighting) -> bool:
-        return self._known_ns is None or sighting.time_ns >= self._known_ns
-
     def _part(self, kept: list[_Seen], begin_ns: int, end_ns: int) -> list[_Seen]:
         """Not older than what is surely kept, not newer than what may be known: or it would matter who gave when."""
         begin_ns, end_ns = max(begin_ns, self._decided_ns - KEPT_NS), min(end_ns, self._decided_ns - SIGHT_DELAY_NS)
