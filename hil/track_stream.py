@@ -198,8 +198,8 @@ def latency(seconds: float = LATENCY_SECONDS, people: int = 4, seed: int = SEED)
         found = json.load(reader.stdout)
         reader.wait()
     waits, wrong = [], []
-    for track, x_mm, taken_ns, time_ns in found["points"]:
-        exposed_ns, at_ns = given_ns[track, x_mm]
+    for track, x_mm, y_mm, taken_ns, time_ns in found["points"]:
+        exposed_ns, at_ns = given_ns[track, x_mm, y_mm]
         waits.append((taken_ns - at_ns) / _MS)
         wrong.append(abs(time_ns - exposed_ns) / _MS)
     waits.sort()
@@ -218,8 +218,8 @@ def latency(seconds: float = LATENCY_SECONDS, people: int = 4, seed: int = SEED)
 
 def _film(
     publisher: TrackPublisher, people: int, seconds: float, seed: int
-) -> tuple[dict[tuple[str, float], tuple[int, int]], int]:
-    """Live frames; when each point was exposed and given, by track and rounded x, and the node's CPU time in all."""
+) -> tuple[dict[tuple[str, int, int], tuple[int, int]], int]:
+    """Live frames; when each point was exposed and given, by track and rounded place, and the CPU time in all."""
     walkers, given_ns = Walkers(people, seed), {}
     began_ns, cpu_ns = time.monotonic_ns(), 0
     for frame in range(int(seconds * FPS)):
@@ -228,7 +228,7 @@ def _film(
         now_ns = time.monotonic_ns()
         points = walkers.frame(now_ns - round(PROCESSING_MS * _MS))
         for point in points:
-            given_ns[point.track, float(round(point.x_mm))] = point.time_ns, now_ns
+            given_ns[point.track, round(point.x_mm), round(point.y_mm)] = point.time_ns, now_ns
         before_ns = time.thread_time_ns()
         publisher.give("aisle-1", points[0].time_ns, points)
         cpu_ns += time.thread_time_ns() - before_ns
@@ -269,7 +269,9 @@ def _read(url: str) -> None:
     while waiting.is_alive():
         time.sleep(0.001)
         now_ns = time.monotonic_ns()
-        found += [(point.track, point.x_mm, now_ns, point.time_ns) for point in receiver.take()]
+        found += [
+            (point.track, round(point.x_mm), round(point.y_mm), now_ns, point.time_ns) for point in receiver.take()
+        ]
     cpu_ns = _cpu_of("tracks")
     link.stop()
     json.dump({"points": found, "cpu_ns": cpu_ns}, sys.stdout)

@@ -105,17 +105,18 @@ class TrackPublisher:
         """
         prefix = f"{camera}.{self.run}."
         identities = [_identity(point.track, prefix) for point in points]
-        updates = [update for p, i in zip(points, identities, strict=True) if (update := update_of(p, i)) is not None]
         with self._lock:
-            self._unusable += len(points) - len(updates)
             state = self._camera(camera)
             if state is None:
                 return
-            if self._here_due(state, time_ns, set(identities)):
+            here = self._here_due(state, time_ns, set(identities))
+            if here:
                 self._put(state, time_ns, self._here(state, time_ns, points, identities))
-            if updates and state.thin.passes(time_ns):
-                self._put(state, time_ns, self._message(state, time_ns, tuple(updates)))
-        self.wake()
+            sent = bool(points) and state.thin.passes(time_ns)
+            if sent:
+                self._put_points(state, time_ns, points, identities)
+        if here or sent:
+            self.wake()
 
     def next(self, now_ns: int) -> bytes | None:
         """The next payload; None where nothing waits. What nobody could use any more is dropped."""
@@ -185,6 +186,14 @@ class TrackPublisher:
         return TrackMessage(
             self.run, state.number, state.seq, _rounded_ms(time_ns) % TIME_PERIOD_MS, updates, ended, here, clothes
         )
+
+    def _put_points(
+        self, state: _Camera, time_ns: int, points: Sequence[TrackPoint], identities: Sequence[int]
+    ) -> None:
+        updates = tuple([update for p, i in zip(points, identities, strict=True) if (update := update_of(p, i))])
+        self._unusable += len(points) - len(updates)
+        if updates:
+            self._put(state, time_ns, self._message(state, time_ns, updates))
 
     def _put(self, state: _Camera, time_ns: int, message: TrackMessage) -> None:
         if len(self._queue) >= MOST_WAITING:
