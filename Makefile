@@ -48,6 +48,7 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.stream_bytes
 	@$(PYTHON) -m hil.outbox_bench
 	@$(PYTHON) -m hil.uplink_bench
+	@$(PYTHON) -m hil.track_stream
 	@$(PYTHON) -m hil.stream_latency
 	@$(PYTHON) -m hil.ring_bench
 	@$(PYTHON) -m hil.stream_soak
@@ -55,6 +56,7 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.installations
 	@$(PYTHON) -m hil.rig_calibration
 	@$(PYTHON) -m hil.long_runs
+	@$(PYTHON) -m hil.camera_calibration
 	@$(PYTHON) -m hil.diagnosis_matrix
 	@$(PYTHON) -m hil.node_faults
 

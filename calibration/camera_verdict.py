@@ -72,10 +72,10 @@ class SeenMark:
 
 @dataclass(frozen=True, slots=True)
 class CameraOutcome:
-    """What came of it. ``fit``, ``area``: None where there is none."""
+    """What came of it. ``area``: None where the camera sees none of its plane."""
 
     site: Site
-    fit: CameraFit | None
+    fit: CameraFit
     marks: tuple[SeenMark, ...]
     area: Area | None
     findings: tuple[Finding, ...]
@@ -92,7 +92,7 @@ def judge(marks: Sequence[Mark], size: tuple[int, int], site: Site) -> CameraOut
     """Fit the marks and say what it is worth. Raises CalibrationError for marks that make no map at all."""
     fit = fit_camera(marks, size)
     area = site.area(fit.plane)
-    findings = [*_disagreement(fit, marks, size), *_knowledge(area, site, marks), *_remarks(fit)]
+    findings = [*_mirrored(fit.plane), *_disagreement(fit, marks, size), *_knowledge(area, site, marks), *_remarks(fit)]
     return CameraOutcome(site, fit, seen_marks(fit.plane, marks), area, tuple(findings))
 
 
@@ -124,6 +124,17 @@ def check_map(plane: PlaneMap, marks: Sequence[Mark], site: Site) -> list[Findin
         remedy = "if it was measured and seen right, the camera was moved: calibrate it again"
         findings.append(Finding(Reason.MAP_OFF, mark.name, evidence, remedy))
     return findings
+
+
+def _mirrored(plane: PlaneMap) -> list[Finding]:
+    """Of a camera that sees its plane from below, or of places whose x and y were taken for each other."""
+    here = plane.to_pixels[:2, 2]
+    slopes = plane.to_pixels[:2, :2] - np.outer(here, plane.to_pixels[2, :2])
+    if np.linalg.det(slopes) < 0.0:  # x to the right and y away from the viewer; a picture's y goes down
+        return []
+    evidence = "seen from above, y lies 90° clockwise of x by these marks; it has to lie counter-clockwise"
+    remedy = "x and y may have changed places, or one of them is counted the wrong way round"
+    return [Finding(Reason.MARKS_MIRRORED, "", evidence, remedy)]
 
 
 def _disagreement(fit: CameraFit, marks: Sequence[Mark], size: tuple[int, int]) -> list[Finding]:

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NO_THERMOMETER = "no thermometer"
     MARK_ELSEWHERE = "mark elsewhere"
     MARKS_DISAGREE = "marks disagree"
+    MARKS_MIRRORED = "marks mirrored"
     PLANE_UNKNOWN = "places not known"
     MAP_OFF = "map no longer holds"
 

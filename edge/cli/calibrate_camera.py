@@ -165,7 +165,7 @@ def calibrate_camera(asked: CameraAsked) -> int:
     data: dict[str, Any] = {**camera_data(asked.camera, outcome), "saved": None}
     console = console_for(to_stderr=asked.as_json)
     console.print(_screen(asked.camera, outcome))
-    if picture is not None and outcome.fit is not None and outcome.area is not None:
+    if picture is not None and outcome.area is not None:
         _save_check(asked, picture, outcome.fit.plane, site, outcome.marks, outcome.area.places_mm)
     if outcome.verdict == "REFUSED":
         return _told(asked, data, REFUSED)

@@ -88,8 +88,7 @@ def check_shape(name: str, camera: Camera, size: tuple[int, int]) -> None:
 
 
 def record_from(camera: str, outcome: CameraOutcome, by_tags: bool, made: str) -> CameraRecord:
-    """The record of an outcome that has a map."""
-    assert outcome.fit is not None
+    """The record of an outcome."""
     plane = outcome.fit.plane
     errors = [seen.error_mm for seen in outcome.marks]
     rows = [tuple(row) for row in (0.5 * (plane.covariance + plane.covariance.T)).tolist()]
@@ -133,8 +132,8 @@ def camera_data(camera: str, outcome: CameraOutcome) -> dict[str, Any]:
         "place_sd_mm": None
         if area is None
         else {"median": round(area.median_mm, 1), "worst_twentieth": round(area.worst_mm, 1)},
-        "radial": None if fit is None else round(fit.plane.radial, 4),
-        "print_scale": None if fit is None else round(fit.print_scale, 4),
+        "radial": round(fit.plane.radial, 4),
+        "print_scale": round(fit.print_scale, 4),
         "findings": [finding_data(finding) for finding in outcome.findings],
     }
 

@@ -12,6 +12,7 @@ is silent. The third column is then r1 x r2, upwards.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -37,14 +38,16 @@ class Upright(NamedTuple):
 
     camera: Floats  # [3, 4] mm (x, y, up, 1) to pixels; the third row is the depth in mm
     focal: float  # pixels
-    map_covariance: Floats  # [8, 8] of the floor map's elements
+    origin: Floats  # [2] mm, store coordinates of the camera's x, y = 0
+    map_covariance: Floats  # [9, 9] of the floor map's elements and of its lens
     map_scale: float  # the floor map's homogeneous factor by that of ``camera``
+    lens: Floats  # [4] the picture's middle x, y and half its diagonal, pixels, and the map's ``radial``
 
 
 def upright_camera(floor: FloorMap, width: int, height: int) -> Upright:
     """The camera of a floor map, with a picture of ``width`` x ``height`` pixels."""
     middle = np.array([[1.0, 0.0, 0.5 * width], [0.0, 1.0, 0.5 * height], [0.0, 0.0, 1.0]])
-    centred = np.linalg.inv(middle) @ floor.to_pixels
+    centred = np.linalg.inv(middle) @ floor.plane.to_pixels
     one, two = centred[:, 0], centred[:, 1]
     scale = 0.5 * float(one[:2] @ one[:2] + two[:2] @ two[:2])
     slopes = np.array([one[:2] @ two[:2], 0.5 * (one[:2] @ one[:2] - two[:2] @ two[:2])]) / scale
@@ -52,15 +55,17 @@ def upright_camera(floor: FloorMap, width: int, height: int) -> Upright:
     usual = (USUAL_FOCAL * width) ** -2
     inverse_square = (usual * SILENT**2 - slopes @ depths) / (SILENT**2 + slopes @ slopes)
     focal = float(np.clip(inverse_square, usual / 25.0, usual * 25.0)) ** -0.5
-    lens = np.diag([focal, focal, 1.0])
-    bare = np.linalg.inv(lens) @ centred
+    pinhole = np.diag([focal, focal, 1.0])
+    bare = np.linalg.inv(pinhole) @ centred
     factor = 0.5 * float(np.linalg.norm(bare[:, 0]) + np.linalg.norm(bare[:, 1]))
     bare = bare / factor
     up = np.cross(bare[:, 0], bare[:, 1])
     if up @ bare[:, 2] > 0.0:  # the camera, at -R^T t, is above the floor
         up = -up
-    camera = middle @ lens @ np.column_stack([bare[:, 0], bare[:, 1], up, bare[:, 2]])
-    return Upright(np.ascontiguousarray(camera), focal, np.ascontiguousarray(floor.covariance), factor)
+    camera = middle @ pinhole @ np.column_stack([bare[:, 0], bare[:, 1], up, bare[:, 2]])
+    lens = np.array([0.5 * width, 0.5 * height, 0.5 * float(np.hypot(width, height)), floor.plane.radial])
+    covariance = np.ascontiguousarray(floor.plane.covariance)
+    return Upright(np.ascontiguousarray(camera), focal, floor.plane.origin_mm, covariance, factor, lens)
 
 
 @njit(cache=True)
@@ -88,7 +93,11 @@ def stand(upright: Upright, x_px: float, y_px: float, x_var: float, y_var: float
     ``out`` float64[7]: place x, y in mm, its covariance xx, xy, yy in mm², and the pixel x, y of the feet.
     False if there is no such place: at or above the horizon.
     """
-    camera, focal = upright.camera, upright.focal
+    camera, focal, lens = upright.camera, upright.focal, upright.lens
+    square = ((x_px - lens[0]) ** 2 + (y_px - lens[1]) ** 2) / (lens[2] * lens[2])
+    straight = 1.0 / (1.0 + lens[3] * square)  # the box is straightened as a whole, by its middle
+    x_px, y_px = lens[0] + straight * (x_px - lens[0]), lens[1] + straight * (y_px - lens[1])
+    x_var, y_var = x_var * straight * straight, y_var * straight * straight
     up = 0.5 * BODY[-1, 0]
     a, b = camera[0, 0] - x_px * camera[2, 0], camera[0, 1] - x_px * camera[2, 1]
     c, d = camera[1, 0] - y_px * camera[2, 0], camera[1, 1] - y_px * camera[2, 1]
@@ -122,10 +131,11 @@ def stand(upright: Upright, x_px: float, y_px: float, x_var: float, y_var: float
     u = (camera[0, 0] * x + camera[0, 1] * y + camera[0, 3]) / depth
     v = (camera[1, 0] * x + camera[1, 1] * y + camera[1, 3]) / depth
     uu, uv, vv = x_var, 0.0, y_var
-    by_u = np.array([x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y]) / (depth * upright.map_scale)
-    by_v = np.array([0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y]) / (depth * upright.map_scale)
-    for i in range(8):
-        for j in range(8):
+    by_u = np.array([x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, 0.0]) / (depth * upright.map_scale)
+    by_v = np.array([0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, 0.0]) / (depth * upright.map_scale)
+    by_u[8], by_v[8] = (x_px - lens[0]) * square * straight, (y_px - lens[1]) * square * straight
+    for i in range(9):
+        for j in range(9):
             spread = upright.map_covariance[i, j]
             uu += by_u[i] * spread * by_u[j]
             uv += by_u[i] * spread * by_v[j]
@@ -133,11 +143,13 @@ def stand(upright: Upright, x_px: float, y_px: float, x_var: float, y_var: float
     tall_u, tall_v = there[0] - here[0], there[1] - here[1]
     uu, uv, vv = uu + tall_u * tall_u, uv + tall_u * tall_v, vv + tall_v * tall_v
     stance = STANCE_SD_MM * STANCE_SD_MM
-    out[0], out[1] = x, y
+    out[0], out[1] = x + upright.origin[0], y + upright.origin[1]
     out[2] = (d * d * uu - 2.0 * d * b * uv + b * b * vv) / (area * area) + stance
     out[3] = (-c * d * uu + (a * d + b * c) * uv - a * b * vv) / (area * area)
     out[4] = (c * c * uu - 2.0 * a * c * uv + a * a * vv) / (area * area) + stance
-    out[5], out[6] = u, v
+    across, down = (u - lens[0]) / lens[2], (v - lens[1]) / lens[2]
+    bent = 2.0 / (1.0 + math.sqrt(max(1.0 - 4.0 * lens[3] * (across * across + down * down), 0.0)))
+    out[5], out[6] = lens[0] + bent * across * lens[2], lens[1] + bent * down * lens[2]
     return True
 
 
@@ -151,6 +163,7 @@ def body_sizes(upright: Upright, width: int, height: int, scale: int, cell: int)
     for row, column in np.ndindex(sizes.shape[:2]):
         x, y = (column + 0.5) * cell * scale, (row + 0.5) * cell * scale
         if stand(upright, x, y, 0.0, 0.0, place):
-            _box_of(upright.camera, upright.focal, place[0], place[1], 1.0, box)
+            local = place[:2] - upright.origin
+            _box_of(upright.camera, upright.focal, local[0], local[1], 1.0, box)
             sizes[row, column] = box[2:] / scale
     return sizes

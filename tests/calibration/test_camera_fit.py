@@ -128,6 +128,15 @@ def test_places_measured_more_roughly_than_said_widen_the_stated_error():
     assert np.median(errors) < 2.0 * np.median(stated)
 
 
+def test_places_whose_x_and_y_were_taken_for_each_other_are_refused_though_they_fit():
+    marks = laid_points(true_plane(), 6, np.random.default_rng(2))
+    swapped = [replace(mark, at_mm=mark.at_mm[::-1]) for mark in marks]
+    assert Reason.MARKS_MIRRORED not in [finding.reason for finding in judge(marks, SIZE, FLOOR).findings]
+    outcome = judge(swapped, SIZE, FLOOR)
+    assert outcome.verdict == "REFUSED"
+    assert outcome.findings[0].reason is Reason.MARKS_MIRRORED
+
+
 def test_a_print_that_was_scaled_to_the_page_is_told_from_the_sheets_places():
     marks = laid_sheets(true_plane(), 5, np.random.default_rng(6), tape_mm=3.0, grown=0.96)
     outcome = judge(marks, SIZE, FLOOR)
