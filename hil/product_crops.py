@@ -40,6 +40,8 @@ class Conditions:
         shift: of the crop by its own width, either way.
         hidden: share of the crops with a hand before the product.
         small: the smallest slot, pixels wide.
+        tight: share of the crops that are a box about the item alone (about what changed in the picture), not the whole
+            room of the slot.
     """
 
     light: tuple[float, float] = (0.75, 1.2)
@@ -50,9 +52,10 @@ class Conditions:
     shift: float = 0.08
     hidden: float = 0.0
     small: int = 36
+    tight: float = 0.0
 
 
-MIXED = Conditions((0.4, 1.5), 0.12, 1.6, 9.0, 10.0, 0.15, 0.25, 20)
+MIXED = Conditions((0.4, 1.5), 0.12, 1.6, 9.0, 10.0, 0.15, 0.25, 20, 0.5)
 FAMILIES = {
     "as installed": Conditions(),
     "dim": Conditions(light=(0.4, 0.6)),
@@ -64,6 +67,7 @@ FAMILIES = {
     "misplaced": Conditions(shift=0.15),
     "behind a hand": Conditions(hidden=1.0),
     "far away": Conditions(small=20),
+    "about the item": Conditions(tight=1.0),
     "all of it": MIXED,
 }
 
@@ -96,8 +100,12 @@ def _crop(is_so: Conditions, label: int, rng: np.random.Generator) -> Crop:
     for edge in (margin, margin + width):
         rgb[board - height // 8 : board, edge : edge + 2] = 60.0
     look = _look(label, rng)
+    box = Box(float(margin), float(margin), float(width), float(height))
+    item = Box(margin + 0.1 * width, margin + 0.3 * height, 0.8 * width, 0.7 * height)
     if look is not None:
-        _put(rgb, look, margin, board, width, height, math.radians(rng.uniform(-is_so.turn_deg, is_so.turn_deg)), rng)
+        item = _put(
+            rgb, look, margin, board, width, height, math.radians(rng.uniform(-is_so.turn_deg, is_so.turn_deg)), rng
+        )
     if (look is not None and rng.random() < is_so.hidden) or (look is None and rng.random() < 0.4):
         _hand(rgb, margin, width, height, rng)
     rgb *= rng.uniform(*is_so.light) * (1.0 + rng.uniform(-is_so.cast, is_so.cast, 3))
@@ -110,9 +118,15 @@ def _crop(is_so: Conditions, label: int, rng: np.random.Generator) -> Crop:
         np.clip(plane + rng.normal(0.0, much, plane.shape), 0, 255).astype(np.uint8)
         for plane, much in ((y, noise), (u, 0.5 * noise), (v, 0.5 * noise))
     )
-    left, top = margin + width * rng.uniform(-is_so.shift, is_so.shift, 2)
-    grow = 1.0 + rng.uniform(-is_so.shift, is_so.shift)
-    box = Box(float(left), float(top), width * float(grow), height * float(grow))
+    box = item if rng.random() < is_so.tight else box
+    across, down, wider, higher = (float(off) for off in rng.uniform(-is_so.shift, is_so.shift, 4))
+    higher = higher if box is item else wider
+    box = Box(
+        box.left + across * box.width,
+        box.top + down * box.width,
+        (1.0 + wider) * box.width,
+        (1.0 + higher) * box.height,
+    )
     return Crop(Frame("slot", 0, 0, y, u, v), box, label)
 
 
@@ -132,8 +146,8 @@ def _put(
     height: int,
     turn: float,
     rng: np.random.Generator,
-) -> None:
-    """The front item of however many, turned about the middle of its foot."""
+) -> Box:
+    """The front item of however many, turned about the middle of its foot; where it is, before it was turned."""
     far = rng.uniform(0.7, 1.0)  # the fewer are left, the farther back it stands, smaller and darker
     rows, columns = max(round(height * look.tall * far), 4), max(round(0.8 * width * far), 4)
     face = draw_face(look, rows, columns) * (0.55 + 0.45 * far)
@@ -143,6 +157,7 @@ def _put(
     down = (y - foot_y) * math.cos(turn) - (x - foot_x) * math.sin(turn) + rows
     inside = (across >= 0) & (across < columns) & (down >= 0) & (down < rows)
     rgb[inside] = face[down[inside].astype(np.int64), across[inside].astype(np.int64)]
+    return Box(float(foot_x) - 0.5 * columns, float(foot_y) - rows, float(columns), float(rows))
 
 
 def _hand(rgb: Floats, margin: int, width: int, height: int, rng: np.random.Generator) -> None:

@@ -16,6 +16,7 @@ from edge.vision.assign import NEVER, assign
 Floats = npt.NDArray[np.float64]
 
 LEAST_IOU = 0.5
+LEAST_INSIDE = 0.5  # share of a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,22 @@ def overlap(one: Floats, other: Floats) -> Floats:
     area_one, area_other = one[:, 2:].prod(axis=1), other[:, 2:].prod(axis=1)
     shared: Floats = both / np.maximum(area_one[:, None] + area_other[None] - both, 1e-9)
     return shared
+
+
+def without_doubtful(truth: Boxes, found: Boxes, doubtful: Floats) -> Boxes:
+    """What was found, but for boxes that show nobody of ``truth`` and lie by half or more in a box of ``doubtful``.
+
+    As MOTChallenge does with people whom the truth says little about (Milan et al. 2016, MOT16, 3.2): nobody can tell
+    from the picture where somebody hidden stands, so neither finding nor missing them counts.
+    """
+    if not len(doubtful) or not len(found.box):
+        return found
+    right = overlap(found.box, truth.box).max(axis=1, initial=0.0) >= LEAST_IOU
+    low = np.maximum(found.box[:, None, :2], doubtful[None, :, :2])
+    top = np.minimum((found.box[:, :2] + found.box[:, 2:])[:, None], (doubtful[:, :2] + doubtful[:, 2:])[None])
+    inside = np.clip(top - low, 0.0, None).prod(axis=2).max(axis=1) / np.maximum(found.box[:, 2:].prod(axis=1), 1e-9)
+    keep = right | (inside < LEAST_INSIDE)
+    return Boxes(found.identity[keep], found.box[keep])
 
 
 def score_tracks(frames: Iterable[tuple[Boxes, Boxes]]) -> TrackScore:

@@ -2,7 +2,7 @@
 
 python -m hil.train_people OUT.tflite [--scenes 60] [--rounds 20]: needs TensorFlow (pip install tensorflow-cpu); a
 minute or two on one core. The tests run it in both runtimes; it isn't shipped: people who only look like rendered ones
-aren't a reason to install a detector.
+aren't a reason to install a detector. It knows people from floors, and other things that move hardly at all.
 
 One box per cell of a coarse grid, as a single-shot detector with one anchor each (Liu et al. 2016, "SSD"); a cell whose
 middle lies in the inner half of somebody's box answers for that person. Losses: focal (Lin et al. 2017), smooth L1.

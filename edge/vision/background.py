@@ -10,7 +10,8 @@ A picture is compared with what is expected here and now. Auto-exposure is follo
 A shadow dims a surface and leaves its colour and its texture: it counts as nothing known, neither person nor floor
 (Horprasert, Harwood and Davis 1999; texture: Leone and Distante 2007).
 
-Levels are 1/128 of a grey level (int16), deviations 1/16 (int16), times 1/64 s (uint16).
+Levels are 1/128 of a grey level (int16), deviations 1/16 (int16), times 1/64 s (uint16). They are compared as float32,
+which holds all of these values and products exactly enough to be the same on every machine.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from numba import njit
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 I16 = npt.NDArray[np.int16]
+
+Rows = npt.NDArray[np.float32]
 
 TICKS_PER_S = 64
 SURE = 16  # weight of a pixel that is certainly not the background
@@ -44,6 +47,11 @@ ABSORB_PERSON_S = 600.0
 SETTLED_S = 1.5  # a level that was seen for so long isn't given up for what a track covers
 BESIDE = 6  # pixels right beside somebody, whose light is taken for that behind
 OPEN, TENTATIVE, COVERED = 0, 1, 2  # what a pixel of `cover` says
+_F = np.float32
+LEVEL, DEVIATION = _F(1.0 / 128.0), _F(4.0 / 16.0)  # of a level a grey level; four deviations
+LEAST, SOFT, MOST_FAR, TWICE = _F(LEAST_CONTRAST), _F(4.0), _F(8.0), _F(2.0)
+DIMMED, HALF, UNIT = _F(NEUTRAL), _F(0.5), _F(1.0)
+NONE, GREY, DARKEST, TEXTURE = _F(0.0), _F(128.0), _F(SHADOW_DARKEST / 16.0), _F(SHADOW_TEXTURE)
 
 
 class Background(NamedTuple):
@@ -58,10 +66,11 @@ class Background(NamedTuple):
     v: I16  # [hc, wc]
     colour_deviation: I16  # [hc, wc]
     raw: U8  # [h, w] weight of each pixel, 0 to SURE
-    colour: U8  # [h, w] weight from colour alone
-    same_colour: U8  # [h, w] 1 where the colour is that of the background in less light
+    colour: U8  # [h, w] twice the weight from colour alone, and 1 where the colour is the background's in less light
     smooth: U8  # [h, w] sum of raw over 3 x 3, 0 to FULL
     cover: U8  # [h, w] where tracks are
+    rows: Rows  # [7, w] room to work in
+    colour_codes: Rows  # [w] room to work in
 
 
 def new_background(height: int, width: int, chroma_shift: int) -> Background:
@@ -81,11 +90,12 @@ def new_background(height: int, width: int, chroma_shift: int) -> Background:
         np.zeros(size, np.uint8),
         np.zeros(size, np.uint8),
         np.zeros(size, np.uint8),
-        np.zeros(size, np.uint8),
+        np.zeros((7, width), np.float32),
+        np.zeros(width, np.float32),
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _relight_covered(model: Background, y: U8) -> None:
     """What is behind people, in a light that has changed: row by row by the factor left and right of them."""
     height, width = y.shape
@@ -112,7 +122,7 @@ def _relight_covered(model: Background, y: U8) -> None:
                 model.candidate_age[i, k] = 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _factor(model: Background, y: U8, i: int, begin: int, end: int) -> int:
     """The light of a piece of a row by the model's, 256 for the same."""
     is_light: Any = 0
@@ -123,7 +133,7 @@ def _factor(model: Background, y: U8, i: int, begin: int, end: int) -> int:
     return int(min((is_light << 8) // max(was_light, 1), 1 << 11))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def start(model: Background, y: U8, u: U8, v: U8, keep_covered: bool) -> None:
     """Begin again with this picture; with ``keep_covered``, where tracks are only the light is brought up to date."""
     if keep_covered:
@@ -141,65 +151,103 @@ def start(model: Background, y: U8, u: U8, v: U8, keep_covered: bool) -> None:
             model.v[i >> shift, j >> shift] = np.int64(v[i >> shift, j >> shift]) << 7
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _compare_colour(model: Background, y: U8, u: U8, v: U8) -> None:
+    """For each pixel twice the weight from colour alone, and one more where it is the background's colour, dimmed."""
     height, width = y.shape
     chroma_height, chroma_width = model.u.shape
     shift = 1 if chroma_width < width else 0
+    step = 1 << shift
+    codes, was, now = model.colour_codes, model.rows[0], model.rows[1]
     for i in range(chroma_height):
         line = min(i << shift, height - 1)
+        light, usual = y[line], model.level[line]
         for j in range(chroma_width):
-            column = min(j << shift, width - 1)
-            usual = (np.int64(model.level[line, column]) + 64) >> 7
-            usual_u, usual_v = (np.int64(model.u[i, j]) + 64) >> 7, (np.int64(model.v[i, j]) + 64) >> 7
-            is_u, is_v = np.int64(u[i, j]), np.int64(v[i, j])
-            limit = LEAST_CONTRAST + ((model.colour_deviation[i, j] * 4) >> 4)
-            far = abs(is_u - usual_u) + abs(is_v - usual_v)
-            weight = min(max(far - limit + 4, 0), 8) * 2
-            light = np.int64(y[line, column])
-            dimmed = abs((is_u - 128) * usual - (usual_u - 128) * light)
-            dimmed += abs((is_v - 128) * usual - (usual_v - 128) * light)
-            same = 1 if dimmed <= limit * usual else 0
-            model.colour[line, column] = weight
-            model.same_colour[line, column] = same
-            if shift == 1 and column + 1 < width:
-                model.colour[line, column + 1] = weight
-                model.same_colour[line, column + 1] = same
-        if shift == 1 and line + 1 < height:
+            was[j] = _F(usual[j * step]) * LEVEL
+            now[j] = _F(light[j * step])
+        is_u, is_v, usual_u, usual_v, spread = u[i], v[i], model.u[i], model.v[i], model.colour_deviation[i]
+        for j in range(chroma_width):
+            middle_u, middle_v = _F(usual_u[j]) * LEVEL, _F(usual_v[j]) * LEVEL
+            now_u, now_v = _F(is_u[j]), _F(is_v[j])
+            limit = LEAST + _F(spread[j]) * DEVIATION
+            far = abs(now_u - middle_u) + abs(now_v - middle_v) - limit + SOFT
+            far = far if far > NONE else NONE
+            far = far if far < MOST_FAR else MOST_FAR
+            dimmed = abs((now_u - GREY) * was[j] - (middle_u - GREY) * now[j])
+            dimmed += abs((now_v - GREY) * was[j] - (middle_v - GREY) * now[j])
+            same = UNIT if dimmed <= limit * was[j] else NONE
+            codes[j] = np.floor(far * TWICE) * TWICE + same
+        row = model.colour[line]
+        if shift == 0:
             for j in range(width):
-                model.colour[line + 1, j] = model.colour[line, j]
-                model.same_colour[line + 1, j] = model.same_colour[line, j]
+                row[j] = np.uint8(np.int32(codes[j]))
+            continue
+        for j in range(width >> 1):
+            code = np.uint8(np.int32(codes[j]))
+            row[2 * j] = code
+            row[2 * j + 1] = code
+        row[width - 1] = np.uint8(np.int32(codes[chroma_width - 1]))
+        if line + 1 < height:
+            below = model.colour[line + 1]
+            for j in range(width):
+                below[j] = row[j]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def _take_row(level: I16, y: U8, usual: Rows, light: Rows) -> None:
+    for j in range(len(y)):
+        usual[j] = _F(level[j]) * LEVEL
+        light[j] = _F(y[j])
+
+
+@njit(cache=True, nogil=True)
 def _compare(model: Background, y: U8) -> None:
+    """Row by row, in loops so plain that they become vector instructions; three rows at a time are kept as float."""
     height, width = y.shape
+    for i in range(2):
+        _take_row(model.level[min(i, height - 1)], y[min(i, height - 1)], model.rows[2 * i], model.rows[2 * i + 1])
+    for j in range(width):
+        model.rows[4, j] = model.rows[0, j]
+        model.rows[5, j] = model.rows[1, j]
+    above, here, below = 4, 0, 2
+    texture = model.rows[6]
     for i in range(height):
-        above, below = max(i - 1, 0), min(i + 1, height - 1)
-        level, deviation, raw = model.level[i], model.deviation[i], model.raw[i]
-        higher, lower, row = y[above], y[below], y[i]
-        level_higher, level_lower = model.level[above], model.level[below]
-        colour, same_colour = model.colour[i], model.same_colour[i]
+        if i + 1 < height and i > 0:
+            _take_row(model.level[i + 1], y[i + 1], model.rows[below], model.rows[below + 1])
+        usual, light = model.rows[here], model.rows[here + 1]
+        # the texture of either side, so that the edge of a shadow is like its inside
+        for j in range(1, width - 1):
+            left = abs(light[j - 1] * usual[j] - usual[j - 1] * light[j])
+            right = abs(light[j + 1] * usual[j] - usual[j + 1] * light[j])
+            texture[j] = left if left < right else right
+        usual_up, light_up = model.rows[above], model.rows[above + 1]
+        usual_down, light_down = model.rows[below], model.rows[below + 1]
+        for j in range(1, width - 1):
+            up = abs(light_up[j] * usual[j] - usual_up[j] * light[j])
+            down = abs(light_down[j] * usual[j] - usual_down[j] * light[j])
+            up = up if up < down else down
+            texture[j] = up if up > texture[j] else texture[j]
+        deviation, colour, raw = model.deviation[i], model.colour[i], model.raw[i]
         raw[0] = 0
         raw[width - 1] = 0
         for j in range(1, width - 1):
-            usual = (level[j] + 64) >> 7
-            light = np.int64(row[j])
-            limit = LEAST_CONTRAST + ((deviation[j] * 4) >> 4)
-            far = abs(light - usual)
-            weight = max(min(max(far - limit + 4, 0), 8) * 2, np.int64(colour[j]))
-            # the texture of either side, so that the edge of a shadow is like its inside
-            right = abs(np.int64(row[j + 1]) * usual - (level[j + 1] >> 7) * light)
-            left = abs(np.int64(row[j - 1]) * usual - (level[j - 1] >> 7) * light)
-            down = abs(np.int64(lower[j]) * usual - (level_lower[j] >> 7) * light)
-            up = abs(np.int64(higher[j]) * usual - (level_higher[j] >> 7) * light)
-            texture = max(min(left, right), min(up, down))
-            dim = (light < usual) & (light * 16 > usual * SHADOW_DARKEST) & (same_colour[j] == 1)
-            shadow = dim & (texture < usual * SHADOW_TEXTURE)
-            raw[j] = min(weight, NEUTRAL) if shadow else weight
+            was, now = usual[j], light[j]
+            far = abs(now - was) - LEAST - _F(deviation[j]) * DEVIATION + SOFT
+            far = far if far > NONE else NONE
+            far = far if far < MOST_FAR else MOST_FAR
+            weight = np.floor(far * TWICE)
+            code = _F(colour[j])
+            by_colour = np.floor(code * HALF)
+            weight = weight if weight > by_colour else by_colour
+            dimmed = weight if weight < DIMMED else DIMMED
+            dimmed = dimmed if code - TWICE * by_colour > HALF else weight
+            dimmed = dimmed if texture[j] < was * TEXTURE else weight
+            dimmed = dimmed if now > was * DARKEST else weight
+            raw[j] = np.uint8(np.int32(dimmed if now < was else weight))
+        above, here, below = here, below, above
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _smooth(raw: U8, smooth: U8) -> None:
     """Sum over 3 x 3; 0 along the edge."""
     height, width = raw.shape
@@ -216,7 +264,7 @@ def _smooth(raw: U8, smooth: U8) -> None:
             out[j] = top + middle + c[j - 1] + c[j] + c[j + 1]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def compare(model: Background, y: U8, u: U8, v: U8) -> None:
     """Fill ``model.smooth``: how little each neighbourhood of 3 x 3 looks like the background, 0 to FULL."""
     _compare_colour(model, y, u, v)
@@ -224,13 +272,13 @@ def compare(model: Background, y: U8, u: U8, v: U8) -> None:
     _smooth(model.raw, model.smooth)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _step(difference: Any, rate: Any) -> Any:
     """``difference`` times ``rate`` / 2^15, rounded to nearest."""
     return (difference * rate + (1 << 14)) >> 15
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def learn(model: Background, y: U8, u: U8, v: U8, first_row: int, row_step: int, elapsed_s: float) -> None:
     """Take in every ``row_step``-th row of this picture, from ``first_row`` on; ``elapsed_s`` since they were taken in.
 

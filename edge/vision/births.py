@@ -13,7 +13,7 @@ from numba import njit
 from edge.vision.appearance import take_in
 from edge.vision.background import U8
 from edge.vision.blobs import BOTTOM, COUNT, LEFT, RIGHT, TOP, BlobDesk, find_blobs, join_fragments
-from edge.vision.fit import HEIGHT, WIDTH, Desk, Picture, fit_place, look_inside
+from edge.vision.fit import HEIGHT, WIDTH, Desk, Picture, fit_place, look_inside, who_is_near
 from edge.vision.motion import BODY_WIDTH_M, POSITION, WALKING_M_S, at_rest
 from edge.vision.sizes import Sizes, expected_size, typical_size
 from edge.vision.table import EMPTY, MOST_TRACKS, NEW, SEEN, Table
@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 MARGIN = 0.15  # of a track's box: foreground so near to it is its own
 LEAST_FILL = 0.3  # of a new box
+LEAST_OWN = 0.3  # of a new box: what nobody else explains
 LEAST_PART = 0.25  # of the foreground of a person: a smaller blob is noise
 LEAST_SPECK = 0.02  # of a typical box: fragments of a person are at least so large
 LEAST_AREA = 0.0006  # of the picture, while sizes aren't known
@@ -45,7 +46,7 @@ def paint(table: Table, k: int, margin: float, value: int, out: U8) -> None:
 
 
 @njit(cache=True)
-def _free_row(table: Table) -> int:
+def free_row(table: Table) -> int:
     """A row for a new track: an empty one, else the one that was lost longest ago; -1 if all are in use."""
     oldest = -1
     for k in range(MOST_TRACKS):
@@ -57,7 +58,8 @@ def _free_row(table: Table) -> int:
 
 
 @njit(cache=True)
-def _bear(table: Table, k: int, x: float, y: float, wide: float, high: float, now_ns: int) -> None:
+def bear(table: Table, k: int, x: float, y: float, wide: float, high: float, now_ns: int) -> None:
+    """Row k becomes a track on trial with that box, its middle at x, y."""
     pixels_per_m = wide / BODY_WIDTH_M
     at_rest(table.x[k], x, 0.15 * wide, WALKING_M_S * pixels_per_m)
     at_rest(table.y[k], y, 0.15 * wide, WALKING_M_S * pixels_per_m)
@@ -68,6 +70,8 @@ def _bear(table: Table, k: int, x: float, y: float, wide: float, high: float, no
     table.clothes[k, :, :] = 0.0
     table.alone_s[k] = 0.0
     table.doubled_s[k] = 0.0
+    table.ghost_s[k] = 0.0
+    table.order[k] = -1e18
 
 
 @njit(cache=True)
@@ -102,19 +106,20 @@ def bear_tracks(
             continue
         elif blob[LEFT] <= step or blob[TOP] <= step or blob[RIGHT] >= width - step or blob[BOTTOM] >= height - step:
             continue  # part of somebody who comes in: how large, can't be told yet
-        k = _free_row(table)
+        k = free_row(table)
         if k < 0:
             return
-        _bear(table, k, x, y, wide, high, now_ns)
+        bear(table, k, x, y, wide, high, now_ns)
         if known:
             table.x[k, 2] = (0.25 * (abs(wide - expected[0]) + 0.3 * expected[0])) ** 2
             table.y[k, 2] = (0.25 * (abs(high - expected[1]) + 0.3 * expected[0])) ** 2
             table.size[k, WIDTH], table.size[k, HEIGHT] = expected[0], expected[1]
-            fit_place(picture, table, k, NEW, desk)
+            fit_place(picture, table, sizes, k, NEW, desk)
             x, y = desk.found[0], desk.found[1]
-            _bear(table, k, x, y, expected[0], expected[1], now_ns)
-        look_inside(picture, table, k, 0, desk)
-        if desk.found[3] < LEAST_FILL or desk.found[2] <= 0.0:
+            bear(table, k, x, y, expected[0], expected[1], now_ns)
+        near = who_is_near(table, k, 0.0, 0.0, NEW, desk.near)
+        look_inside(picture, table, sizes, k, near, -1e18, desk)
+        if desk.found[3] < LEAST_FILL or desk.found[2] < LEAST_OWN:
             table.state[k] = EMPTY
             continue
         take_in(table.clothes[k], desk.seen, 1.0)

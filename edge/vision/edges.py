@@ -9,8 +9,9 @@ import numpy.typing as npt
 from numba import njit
 
 from edge.vision.background import FOREGROUND
-from edge.vision.fit import HEIGHT, WIDTH, mark_near
+from edge.vision.fit import HEIGHT, WIDTH, Desk, mark_near
 from edge.vision.motion import POSITION
+from edge.vision.sizes import Sizes
 from edge.vision.table import Table
 
 U8 = npt.NDArray[np.uint8]
@@ -45,11 +46,11 @@ def _span(profile: Ints, first: int, last: int, middle: int, gap: int) -> tuple[
 
 @njit(cache=True)
 def tight_box(
-    smooth: U8, table: Table, k: int, near: Ints, count: int, covered: U8, rows: Ints, columns: Ints, out: Floats
+    smooth: U8, table: Table, sizes: Sizes, k: int, desk: Desk, count: int, rows: Ints, columns: Ints, out: Floats
 ) -> int:
     """Left, top, right, bottom of the person in track k's box into ``out``.
 
-    Returns 0 if it can't be told, 1 if only top and bottom can (somebody of ``near`` stands beside), 3 if all can.
+    Returns 0 if it can't be told, 1 if only top and bottom can (somebody near stands beside), 3 if all can.
     """
     height, width = smooth.shape
     x, y, wide, high = table.x[k, POSITION], table.y[k, POSITION], table.size[k, WIDTH], table.size[k, HEIGHT]
@@ -58,9 +59,9 @@ def tight_box(
     top, bottom = int(max(y - 0.5 * high - margin_y, 0.0)), int(min(y + 0.5 * high + margin_y, height * 1.0))
     if right - left < 3 or bottom - top < 3:
         return 0
-    alone = count == 0
+    alone, covered = count == 0, desk.covered
     if not alone:
-        mark_near(table, near, count, -1e9, left, top, right - left, bottom - top, covered)
+        mark_near(table, sizes, desk, count, -1e18, left, top, right - left, bottom - top)
     free = 0
     for column in range(left, right):
         columns[column] = 0

@@ -15,7 +15,7 @@ All places of the search window are judged by one integral image over it, in int
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from numba import njit
 from edge.vision.appearance import BINS, LOWER, UPPER, colour_code, contrast
 from edge.vision.background import FOREGROUND, FULL
 from edge.vision.motion import POSITION, VAR_POSITION
+from edge.vision.shapes import STRIPS, body_strips
+from edge.vision.sizes import Sizes
 from edge.vision.table import HIDDEN, MOST_TRACKS, SEEN, Table
 
 U8 = npt.NDArray[np.uint8]
@@ -32,13 +34,15 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 THRESHOLD = FULL * 3 // 8  # a person fills about two thirds of the box
-OUTSIDE = -THRESHOLD // 4  # a pixel beyond the picture: who is followed is more likely to be in sight
+THRESHOLD_SHAPE = FULL // 2  # and of a known outline nearly all
+OUTSIDE = 2  # a pixel beyond the picture costs such a part of one that shows the floor: people are more likely in sight
 COLOUR = FULL // 2  # gain of a pixel whose colour only this person wears; half of that where nobody is near
 FAR = 0.1  # how much the clothes of somebody far away count
 EXPECTED_COST = 0.015  # share of a full box that one standard deviation from the expected place costs
 REACH_SD = 2.5
 NEAR_MARGIN = 0.2  # of the box: who is closer than that isn't alone
 WIDTH, HEIGHT = 0, 1
+LEFT, TOP, RIGHT, BOTTOM = range(4)  # of a strip
 
 
 class Picture(NamedTuple):
@@ -59,7 +63,9 @@ class Desk(NamedTuple):
     others: Floats  # [2, BINS] what those near wear, together
     seen: Floats  # [2, BINS]
     near: Ints  # [MOST_TRACKS]
-    found: Floats  # [4] x, y, visible share, fill
+    found: Floats  # [5] x, y, visible share, fill, how much that looks like the person (-1 to 1)
+    strips: Ints  # [STRIPS, 4]
+    other_strips: Ints  # [STRIPS, 4]
 
 
 def new_desk(height: int, width: int) -> Desk:
@@ -67,7 +73,8 @@ def new_desk(height: int, width: int) -> Desk:
     bins = np.zeros((2, BINS))
     integral = np.zeros((2 * height + 16, 2 * width + 16), np.int32)
     covered = np.zeros(integral.shape, np.uint8)
-    return Desk(integral, covered, bins, bins.copy(), bins.copy(), np.zeros(MOST_TRACKS, np.int64), np.zeros(4))
+    near, strips = np.zeros(MOST_TRACKS, np.int64), np.zeros((STRIPS, 4), np.int64)
+    return Desk(integral, covered, bins, bins.copy(), bins.copy(), near, np.zeros(5), strips, strips.copy())
 
 
 @njit(cache=True)
@@ -89,20 +96,25 @@ def who_is_near(table: Table, k: int, reach_x: float, reach_y: float, least_stat
 
 @njit(cache=True)
 def mark_near(
-    table: Table, near: Ints, count: int, foot: float, left: int, top: int, wide: int, high: int, covered: U8
+    table: Table, sizes: Sizes, desk: Desk, count: int, order: float, left: int, top: int, wide: int, high: int
 ) -> None:
-    """Set ``covered[: high, : wide]``, a window of the picture, to 1 in boxes of ``near`` that reach below ``foot``."""
+    """Set ``covered[: high, : wide]``, a window of the picture, to 1 where those of ``near`` are who hide ``order``."""
+    covered = desk.covered
     covered[:high, :wide] = 0
     for n in range(count):
-        k = near[n]
-        x, y = table.x[k, POSITION] - left, table.y[k, POSITION] - top
-        half_x, half_y = 0.5 * table.size[k, WIDTH], 0.5 * table.size[k, HEIGHT]
-        if y + top + half_y <= foot:
+        k = desk.near[n]
+        if table.order[k] <= order:
             continue
-        begin, end = int(max(x - half_x + 0.5, 0.0)), int(min(max(x + half_x + 0.5, 0.0), wide * 1.0))
-        for row in range(int(max(y - half_y + 0.5, 0.0)), int(min(max(y + half_y + 0.5, 0.0), high * 1.0))):
-            for column in range(begin, end):
-                covered[row, column] = 1
+        across, down = table.size[k, WIDTH], table.size[k, HEIGHT]
+        corner_x = math.floor(table.x[k, POSITION] - 0.5 * across + 0.5) - left
+        corner_y = math.floor(table.y[k, POSITION] - 0.5 * down + 0.5) - top
+        strips = body_strips(sizes, table.x[k, POSITION], table.y[k, POSITION], across, down, desk.other_strips)
+        for s in range(strips):
+            strip = desk.other_strips[s]
+            begin, end = max(corner_x + strip[LEFT], 0), min(max(corner_x + strip[RIGHT], 0), wide)
+            for row in range(max(corner_y + strip[TOP], 0), min(max(corner_y + strip[BOTTOM], 0), high)):
+                for column in range(begin, end):
+                    covered[row, column] = 1
 
 
 @njit(cache=True)
@@ -129,7 +141,16 @@ def _compare_clothes(table: Table, k: int, near: Ints, count: int, desk: Desk) -
 
 @njit(cache=True)
 def _fill_integral(
-    picture: Picture, middle: float, left: int, top: int, wide: int, high: int, crowded: bool, colour: int, desk: Desk
+    picture: Picture,
+    threshold: int,
+    middle: float,
+    left: int,
+    top: int,
+    wide: int,
+    high: int,
+    crowded: bool,
+    colour: int,
+    desk: Desk,
 ) -> None:
     """Integral image of the gains over a window, into ``desk.integral[: high + 1, : wide + 1]``.
 
@@ -149,7 +170,7 @@ def _fill_integral(
             column = left + j
             if 0 <= row < height and 0 <= column < width:
                 weight = int(picture.smooth[row, column])
-                gain = weight - THRESHOLD
+                gain = weight - threshold
                 if crowded and covered[i, j] != 0:
                     gain = 0
                 if colour > 0 and weight >= FOREGROUND:
@@ -161,12 +182,12 @@ def _fill_integral(
                     gain += int(colour * colours[half, code])
                 total += gain
             else:
-                total += OUTSIDE
+                total -= threshold // OUTSIDE
             integral[i + 1, j + 1] = integral[i, j + 1] + total
 
 
 @njit(cache=True)
-def fit_place(picture: Picture, table: Table, k: int, least_state: int, desk: Desk) -> float:
+def fit_place(picture: Picture, table: Table, sizes: Sizes, k: int, least_state: int, desk: Desk) -> float:
     """The best place for track k's box into ``desk.found[:2]`` (its centre); returns its score, as a share of the box.
 
     ``least_state``: only tracks of this state or a surer one explain pixels away.
@@ -185,17 +206,29 @@ def fit_place(picture: Picture, table: Table, k: int, least_state: int, desk: De
         _compare_clothes(table, k, desk.near, count, desk)
         colour = COLOUR if count > 0 else COLOUR // 2
     if count > 0:
-        mark_near(table, desk.near, count, -1e9, left, top, wide + 2 * reach_x, high + 2 * reach_y, desk.covered)
+        mark_near(table, sizes, desk, count, -1e18, left, top, wide + 2 * reach_x, high + 2 * reach_y)
     middle = table.y[k, POSITION]
-    _fill_integral(picture, middle, left, top, wide + 2 * reach_x, high + 2 * reach_y, count > 0, colour, desk)
+    strips = body_strips(sizes, table.x[k, POSITION], middle, 1.0 * wide, 1.0 * high, desk.strips)
+    threshold = THRESHOLD if strips == 1 else THRESHOLD_SHAPE
+    _fill_integral(
+        picture, threshold, middle, left, top, wide + 2 * reach_x, high + 2 * reach_y, count > 0, colour, desk
+    )
     integral = desk.integral
     best, best_x, best_y = -1e18, 0.0, 0.0
-    unit = 1.0 / (wide * high * FULL)
+    area: Any = 0
+    for s in range(strips):
+        strip = desk.strips[s]
+        area += (strip[RIGHT] - strip[LEFT]) * (strip[BOTTOM] - strip[TOP])
+    unit = 1.0 / (max(area, 1) * FULL)
     for i in range(2 * reach_y + 1):
         centre_y = top + i + 0.5 * high
         away_y = (centre_y - table.y[k, POSITION]) / max(sd_y, 1.0)
         for j in range(2 * reach_x + 1):
-            gain = integral[i + high, j + wide] - integral[i, j + wide] - integral[i + high, j] + integral[i, j]
+            gain: Any = 0
+            for s in range(strips):
+                strip = desk.strips[s]
+                one, two, begin, end = i + strip[TOP], i + strip[BOTTOM], j + strip[LEFT], j + strip[RIGHT]
+                gain += integral[two, end] - integral[one, end] - integral[two, begin] + integral[one, begin]
             centre_x = left + j + 0.5 * wide
             away_x = (centre_x - table.x[k, POSITION]) / max(sd_x, 1.0)
             score = gain * unit - EXPECTED_COST * (away_x * away_x + away_y * away_y)
@@ -206,43 +239,62 @@ def fit_place(picture: Picture, table: Table, k: int, least_state: int, desk: De
 
 
 @njit(cache=True)
-def look_inside(picture: Picture, table: Table, k: int, count: int, desk: Desk) -> float:
-    """Into ``desk.found[2:]``: the share of the box that nobody of ``desk.near[:count]`` who is nearer covers, and how
-    much of that is foreground. Clothes seen there are counted in ``desk.seen``. Returns the mean of how much the
-    foreground of the covered part looks like this person (-1 to 1; `contrast`; 0 where nothing is covered).
+def look_inside(picture: Picture, table: Table, sizes: Sizes, k: int, count: int, order: float, desk: Desk) -> float:
+    """Into ``desk.found[2:]``: the share of the body that nobody of ``desk.near[:count]`` who hides ``order`` covers,
+    how much of that is foreground, and how much the foreground there looks like this person.
+
+    Clothes seen there are counted in ``desk.seen``. Returns how much the foreground of the covered part looks like this
+    person (both -1 to 1, means of `contrast`; 0 where there is nothing).
     """
     height, width = picture.smooth.shape
     shift = 1 if picture.u.shape[1] < width else 0
     desk.seen[:, :] = 0.0
     if count > 0:
         _compare_clothes(table, k, desk.near, count, desk)
-    x, y = table.x[k, POSITION], table.y[k, POSITION]
-    left, top = int(max(x - 0.5 * table.size[k, WIDTH], 0.0)), int(max(y - 0.5 * table.size[k, HEIGHT], 0.0))
-    right = int(min(x + 0.5 * table.size[k, WIDTH] + 0.5, width * 1.0))
-    bottom = int(min(y + 0.5 * table.size[k, HEIGHT] + 0.5, height * 1.0))
-    foot = y + 0.5 * table.size[k, HEIGHT]
-    mark_near(table, desk.near, count, foot, left, top, max(right - left, 0), max(bottom - top, 0), desk.covered)
-    free, total, alike, hidden = 0, 0, 0.0, 0
-    for row in range(top, bottom):
-        half = UPPER if row + 0.5 < y else LOWER
-        for column in range(left, right):
-            weight = int(picture.smooth[row, column])
-            behind = desk.covered[row - top, column - left] != 0
-            if not behind:
-                free += 1
-                total += weight
-            if weight >= FOREGROUND:
-                code = colour_code(
-                    picture.y[row, column],
-                    picture.u[row >> shift, column >> shift],
-                    picture.v[row >> shift, column >> shift],
-                )
-                if behind:
-                    alike += desk.gain[half, code]
-                    hidden += 1
+    y = table.y[k, POSITION]
+    across, down = table.size[k, WIDTH], table.size[k, HEIGHT]
+    left = math.floor(table.x[k, POSITION] - 0.5 * across + 0.5)
+    top = math.floor(y - 0.5 * down + 0.5)
+    strips = body_strips(sizes, table.x[k, POSITION], y, across, down, desk.strips)
+    box_left, box_top = max(left, 0), max(top, 0)
+    mark_near(
+        table,
+        sizes,
+        desk,
+        count,
+        order,
+        box_left,
+        box_top,
+        max(min(left + int(across) + 2, width) - box_left, 0),
+        max(min(top + int(down) + 2, height) - box_top, 0),
+    )
+    free, total, hidden, alike, alike_of, own, own_of = 0, 0, 0, 0.0, 0, 0.0, 0
+    for s in range(strips):
+        strip = desk.strips[s]
+        for row in range(max(top + strip[TOP], 0), min(top + strip[BOTTOM], height)):
+            half = UPPER if row + 0.5 < y else LOWER
+            for column in range(max(left + strip[LEFT], 0), min(left + strip[RIGHT], width)):
+                weight = int(picture.smooth[row, column])
+                behind = desk.covered[row - box_top, column - box_left] != 0
+                if not behind:
+                    free += 1
+                    total += weight
                 else:
-                    desk.seen[half, code] += 1.0
-    area = (right - left) * (bottom - top)
-    desk.found[2] = free / area if area > 0 else 0.0
+                    hidden += 1
+                if weight >= FOREGROUND:
+                    code = colour_code(
+                        picture.y[row, column],
+                        picture.u[row >> shift, column >> shift],
+                        picture.v[row >> shift, column >> shift],
+                    )
+                    if behind:
+                        alike += desk.gain[half, code]
+                        alike_of += 1
+                    else:
+                        desk.seen[half, code] += 1.0
+                        own += desk.gain[half, code]
+                        own_of += 1
+    desk.found[4] = own / own_of if own_of > 0 and count > 0 else 0.0
+    desk.found[2] = free / (free + hidden) if free + hidden > 0 else 0.0
     desk.found[3] = total / (free * FULL) if free > 0 else 0.0
-    return alike / hidden if hidden > 0 else 0.0
+    return alike / alike_of if alike_of > 0 else 0.0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from edge.vision.appearance import take_in
-from edge.vision.background import COVERED, TENTATIVE, U8
+from edge.vision.appearance import same_clothes, take_in
+from edge.vision.background import COVERED, TENTATIVE, U8, Background
 from edge.vision.births import LEAST_AREA, MARGIN, bear_tracks, paint
 from edge.vision.blobs import BlobDesk
 from edge.vision.edges import tight_box
 from edge.vision.fit import HEIGHT, NEAR_MARGIN, WIDTH, Desk, Picture, fit_place, look_inside, who_is_near
+from edge.vision.ghost import is_ghost, lay_ghost
 from edge.vision.motion import (
     ACCELERATION_M_S2,
     BODY_WIDTH_M,
@@ -24,6 +26,8 @@ from edge.vision.motion import (
     update,
 )
 from edge.vision.recognise import confirm_tracks
+from edge.vision.shade import tell_clothes
+from edge.vision.shapes import how_near
 from edge.vision.sizes import Sizes, expected_size, learn_size, solve_sizes
 from edge.vision.table import EMPTY, HIDDEN, LOST, MOST_TRACKS, NEW, SEEN, Table
 
@@ -33,14 +37,17 @@ Ints = npt.NDArray[np.int64]
 LEAST_FILL = 0.25  # of the part of a box that nobody covers: less, and the person isn't there
 LEAST_VISIBLE = 0.3  # of the box: if less is free, only colours can tell
 LEAST_ALIKE = 0.15
+LEAST_OWN = -0.3
 HIDDEN_S = 3.0  # behind a post, a shelf
 COVERED_S = 6.0  # behind somebody
 LEFT_S = 0.4  # beyond the picture's edge
-KNOWN_S = 20.0  # how long somebody lost is known again
+KNOWN_S = 60.0  # how long somebody lost is known again
 TOUCH = 0.15  # of the width: boxes that are so near touch
 ALONE_S = 0.5
 CLOTHES_S = 2.0  # what one looks like is the mean over so long
 DOUBLED_S = 1.5
+GHOST_S = 0.25
+STILL_M_S = 0.4
 TRIAL_GAP_S = 0.35
 CROWD = 1.25  # what is larger than a person by so much is more than one
 GROWN = 0.2  # a box that can't be drawn tight is at most so much larger than expected there
@@ -56,11 +63,12 @@ class Rooms(NamedTuple):
     columns: Ints  # [w]
     order: Ints  # [MOST_TRACKS]
     box: Floats  # [4]
-    expected: Floats  # [2]
+    expected: Floats  # [4]
 
 
 @njit(cache=True)
-def _predict(table: Table, elapsed_s: float) -> None:
+def _predict(table: Table, sizes: Sizes, width: int, height: int, elapsed_s: float, expected: Floats) -> None:
+    was = expected[2:]
     for k in range(MOST_TRACKS):
         if table.state[k] in (EMPTY, LOST):
             continue
@@ -69,8 +77,12 @@ def _predict(table: Table, elapsed_s: float) -> None:
             keep = 1.0 / (1.0 + elapsed_s / FORGET_VELOCITY_S)
             table.x[k, VELOCITY] *= keep
             table.y[k, VELOCITY] *= keep
+        known = expected_size(sizes, table.x[k, POSITION], table.y[k, POSITION], width, height, was)
         predict(table.x[k], elapsed_s, acceleration)
         predict(table.y[k], elapsed_s, acceleration)
+        if known and expected_size(sizes, table.x[k, POSITION], table.y[k, POSITION], width, height, expected):
+            for side in range(2):  # nearer by is larger
+                table.size[k, side] *= expected[side] / was[side]
 
 
 @njit(cache=True)
@@ -83,6 +95,13 @@ def _keep_to_size(table: Table, k: int, sizes: Sizes, width: int, height: int, e
 
 
 @njit(cache=True)
+def set_order(table: Table, sizes: Sizes, k: int) -> None:
+    """Who hides whom, from where they are."""
+    foot = table.y[k, POSITION] + 0.5 * table.size[k, HEIGHT]
+    table.order[k] = how_near(sizes, table.x[k, POSITION], foot, table.y[k, POSITION])
+
+
+@njit(cache=True)
 def _in_order(table: Table, order: Ints) -> int:
     """Rows to be found: those seen before those hidden before those on trial, the nearest first."""
     count = 0
@@ -91,12 +110,8 @@ def _in_order(table: Table, order: Ints) -> int:
         for k in range(MOST_TRACKS):
             if table.state[k] == state:
                 at = count
-                foot = table.y[k, POSITION] + 0.5 * table.size[k, HEIGHT]
-                while at > first:
-                    other = order[at - 1]
-                    if table.y[other, POSITION] + 0.5 * table.size[other, HEIGHT] >= foot:
-                        break
-                    order[at] = other
+                while at > first and table.order[order[at - 1]] < table.order[k]:
+                    order[at] = order[at - 1]
                     at -= 1
                 order[at] = k
                 count += 1
@@ -113,9 +128,13 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
     x, y = rooms.box[0], rooms.box[1]
     table.x[k, POSITION], table.y[k, POSITION] = x, y
     near = who_is_near(table, k, NEAR_MARGIN * wide, NEAR_MARGIN * wide, SEEN, desk.near)
-    alike = look_inside(picture, table, k, near, desk)
+    set_order(table, sizes, k)
+    alike = look_inside(picture, table, sizes, k, near, table.order[k], desk)
     table.visible[k], table.fill[k] = desk.found[2], desk.found[3]
     free = table.visible[k] >= LEAST_VISIBLE
+    like = desk.found[4]
+    if free and like < LEAST_OWN:  # where the person should be, somebody else is to be seen
+        free, alike, table.visible[k] = False, like, 0.0
     seen = table.fill[k] >= LEAST_FILL if free else alike >= LEAST_ALIKE
     if not seen:
         table.x[k, POSITION], table.y[k, POSITION] = predicted_x, predicted_y
@@ -125,7 +144,7 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
     sd = (0.06 + 0.15 * (1.0 - table.visible[k])) * wide + 0.5
     sharp = 0
     if free:
-        sharp = tight_box(picture.smooth, table, k, desk.near, near, desk.covered, rooms.rows, rooms.columns, rooms.box)
+        sharp = tight_box(picture.smooth, table, sizes, k, desk, near, rooms.rows, rooms.columns, rooms.box)
         box = rooms.box
         edge = box[1] <= 1 or box[3] >= height - 1 or (sharp == 3 and (box[0] <= 1 or box[2] >= width - 1))
         expected = rooms.expected
@@ -151,7 +170,7 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
     table.x[k, POSITION], table.y[k, POSITION] = predicted_x, predicted_y
     update(table.x[k], x, sd)
     update(table.y[k], y, sd)
-    if near == 0 or table.visible[k] > 0.6:
+    if near == 0 or (table.visible[k] > 0.6 and like > 0.0):
         share = elapsed_s / (elapsed_s + CLOTHES_S)
         take_in(table.clothes[k], desk.seen, share if near == 0 else 0.3 * share)
     if near == 0:
@@ -163,12 +182,22 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
 
 
 @njit(cache=True)
-def _drop_doubles(table: Table, sizes: Sizes, width: int, height: int, elapsed_s: float, expected: Floats) -> None:
+def _is_rather(picture: Picture, table: Table, sizes: Sizes, k: int, other: int, desk: Desk) -> bool:
+    """Whether the clothes seen where both are, are rather those of track k than those of the other."""
+    look_inside(picture, table, sizes, k, 0, 0.0, desk)
+    for half in range(2):
+        desk.seen[half] /= max(desk.seen[half].sum(), 1.0)
+    return bool(same_clothes(desk.seen, table.clothes[k]) > same_clothes(desk.seen, table.clothes[other]))
+
+
+@njit(cache=True)
+def _drop_doubles(picture: Picture, table: Table, sizes: Sizes, desk: Desk, elapsed_s: float, expected: Floats) -> None:
     """Two boxes that together are no larger than one person are one; if both were alone before, only if that lasts."""
+    height, width = picture.smooth.shape
     for k in range(MOST_TRACKS):
         if table.state[k] not in (NEW, SEEN, HIDDEN):
             continue
-        doubled = False
+        doubled, doubles = False, 0
         for other in range(MOST_TRACKS):
             if other == k or table.state[other] not in (SEEN, HIDDEN) or table.born_ns[other] > table.born_ns[k]:
                 continue
@@ -186,11 +215,35 @@ def _drop_doubles(table: Table, sizes: Sizes, width: int, height: int, elapsed_s
                 one = one and away_x < 0.5 * (table.size[k, WIDTH] + table.size[other, WIDTH]) + touch
                 one = one and away_y < 0.5 * (table.size[k, HEIGHT] + table.size[other, HEIGHT]) + touch
             if one:
-                doubled = True
+                doubled, doubles = True, other
                 break
         table.doubled_s[k] = table.doubled_s[k] + elapsed_s if doubled else 0.0
         if doubled and (table.alone_s[k] < ALONE_S or table.doubled_s[k] > DOUBLED_S):
-            table.state[k] = EMPTY if table.state[k] == NEW else LOST
+            if (
+                table.state[k] == SEEN
+                and table.state[doubles] == SEEN
+                and _is_rather(picture, table, sizes, k, doubles, desk)
+            ):
+                table.doubled_s[k] = 0.0
+                table.state[doubles] = LOST
+            else:
+                table.state[k] = EMPTY if table.state[k] == NEW else LOST
+
+
+@njit(cache=True)
+def _lay_ghosts(picture: Picture, model: Background, table: Table, elapsed_s: float) -> None:
+    """Those who stand still are looked at: some are places that somebody has left."""
+    for k in range(MOST_TRACKS):
+        if table.state[k] not in (NEW, SEEN):
+            continue
+        speed = math.sqrt(table.x[k, VELOCITY] ** 2 + table.y[k, VELOCITY] ** 2)
+        if speed > STILL_M_S * table.size[k, WIDTH] / BODY_WIDTH_M or not is_ghost(model, picture.y, table, k):
+            table.ghost_s[k] = max(table.ghost_s[k] - elapsed_s, 0.0)
+            continue
+        table.ghost_s[k] += elapsed_s
+        if table.ghost_s[k] > GHOST_S:
+            lay_ghost(model, picture.y, picture.u, picture.v, table, k)
+            table.state[k] = EMPTY
 
 
 @njit(cache=True)
@@ -213,25 +266,34 @@ def _lose(table: Table, width: int, height: int, now_ns: int) -> None:
                 table.state[k] = LOST
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def follow(
-    picture: Picture, cover: U8, table: Table, sizes: Sizes, rooms: Rooms, now_ns: int, elapsed_s: float, blind: bool
+    picture: Picture,
+    model: Background,
+    table: Table,
+    sizes: Sizes,
+    rooms: Rooms,
+    now_ns: int,
+    elapsed_s: float,
+    blind: bool,
 ) -> None:
     """One picture further. ``blind``: nothing is to be seen in it, so nobody is looked for."""
     height, width = picture.smooth.shape
-    _predict(table, elapsed_s)
+    _predict(table, sizes, width, height, elapsed_s, rooms.expected)
     if not blind:
         expected = rooms.expected
+        for k in range(MOST_TRACKS):
+            if NEW <= table.state[k] <= HIDDEN:
+                _keep_to_size(table, k, sizes, width, height, expected)
+                set_order(table, sizes, k)
+        tell_clothes(model, picture.y, table)
         count = _in_order(table, rooms.order)
         for n in range(count):
             k = rooms.order[n]
-            _keep_to_size(table, k, sizes, width, height, expected)
-        for n in range(count):
-            k = rooms.order[n]
-            fit_place(picture, table, k, SEEN, rooms.desk)
+            fit_place(picture, table, sizes, k, SEEN, rooms.desk)
             rooms.box[0], rooms.box[1] = rooms.desk.found[0], rooms.desk.found[1]
             _measure(picture, table, k, sizes, rooms, now_ns, elapsed_s)
-        _drop_doubles(table, sizes, width, height, elapsed_s, expected)
+        _drop_doubles(picture, table, sizes, rooms.desk, elapsed_s, expected)
         rooms.taken[:, :] = 0
         for k in range(MOST_TRACKS):
             if table.state[k] in (NEW, SEEN):
@@ -239,7 +301,9 @@ def follow(
         bear_tracks(picture, rooms.taken, table, sizes, rooms.desk, rooms.blob_desk, now_ns)
         confirm_tracks(table, now_ns)
         solve_sizes(sizes)
+        _lay_ghosts(picture, model, table, elapsed_s)
     _lose(table, width, height, now_ns)
+    cover = model.cover
     cover[:, :] = 0
     for k in range(MOST_TRACKS):
         if table.state[k] == NEW:

@@ -21,7 +21,7 @@ LEAST_CHANGE = 4  # of a factor: less is learned like everything else
 MOST = 4 * ONE
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def light_factor(model: Background, y: U8, counts: npt.NDArray[np.int64]) -> int:
     """The picture's light by the model's, 256 for the same; ``counts`` int64[4 * 256 + 1] is room to work in."""
     height, width = y.shape
@@ -43,7 +43,7 @@ def light_factor(model: Background, y: U8, counts: npt.NDArray[np.int64]) -> int
     return factor
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def brighten(model: Background, factor: int) -> None:
     """Multiply all levels and colours by ``factor`` / 256."""
     height, width = model.level.shape
@@ -59,7 +59,7 @@ def brighten(model: Background, factor: int) -> None:
                 plane[i, j] = min(max(colour, 0), 255 << 7)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def changed_share(model: Background) -> float:
     """Share of the picture without people that is foreground, or in shadow."""
     height, width = model.smooth.shape

@@ -21,7 +21,7 @@ def reduction(height: int, width: int) -> int:
     return factor
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def reduce_plane(plane: U8, factor: int, out: U8) -> None:
     """Mean over ``factor`` x ``factor`` pixels, rounded; pixels beyond the last whole square are left out."""
     height, width = out.shape

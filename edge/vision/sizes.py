@@ -36,13 +36,17 @@ class Sizes(NamedTuple):
     lower: Floats  # [TERMS, TERMS] Cholesky factor of the normal equations
     weight: Floats  # [2] of the samples remembered, of all
     given: Floats  # [rows, columns, 2] by place, a value each CELL pixels, 0 where nobody stands; [0, 0, 2]: learned
+    strips: Floats  # [rows, columns, STRIPS, 4] likewise (edge.vision.shapes)
+    nearness: Floats  # [rows, columns]
 
 
-def new_sizes(given: Floats | None = None) -> Sizes:
-    """Nothing known, or sizes that are ``given``: float64[rows, columns, 2], see `Sizes`."""
+def new_sizes(given: Floats | None = None, shapes: tuple[Floats, Floats] | None = None) -> Sizes:
+    """Nothing known, or sizes that are ``given``: float64[rows, columns, 2], see `Sizes`, and shapes with them."""
     right = np.zeros((TERMS, 2))
     by_place = np.zeros((0, 0, 2)) if given is None else np.ascontiguousarray(given)
-    return Sizes(np.zeros((TERMS, TERMS)), right, right.copy(), np.eye(TERMS), np.zeros(2), by_place)
+    strips, nearness = (np.zeros((0, 0, 0, 4)), np.zeros((0, 0))) if shapes is None else shapes
+    normal = np.zeros((TERMS, TERMS))
+    return Sizes(normal, right, right.copy(), np.eye(TERMS), np.zeros(2), by_place, strips, nearness)
 
 
 @njit(cache=True)

@@ -30,6 +30,8 @@ class Table(NamedTuple):
     first: Floats  # [n, 2] where it was born
     visible: Floats  # [n] share of the box that nobody nearer covers
     fill: Floats  # [n] share of that which is foreground
+    ghost_s: Floats  # [n] for how long it has looked like a place where somebody was
+    order: Floats  # [n] who has more hides others (edge.vision.shapes.how_near)
     alone_s: Floats  # [n] how long it was seen with nobody near
     doubled_s: Floats  # [n] for how long its box has hardly differed from another's
     clothes: Floats  # [n, 2, BINS]
@@ -51,6 +53,8 @@ def new_table() -> Table:
         np.zeros((n, 2)),
         np.zeros((n, 2)),
         f,
+        f.copy(),
+        f.copy(),
         f.copy(),
         f.copy(),
         f.copy(),

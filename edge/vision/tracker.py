@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,17 @@ from edge.vision.feet import Upright, body_sizes, stand, upright_camera
 from edge.vision.fit import Picture, new_desk
 from edge.vision.floor import FloorMap
 from edge.vision.follow import Rooms, follow
+from edge.vision.inference.pictures import Box
 from edge.vision.light import LEAST_CHANGE, MOST, ONE, brighten, changed_share, light_factor
-from edge.vision.motion import VAR_POSITION
+from edge.vision.motion import VAR_POSITION, VELOCITY
+from edge.vision.proposals import learn_sizes, propose_tracks
 from edge.vision.reduce import reduce_plane, reduction
+from edge.vision.shapes import body_shapes
 from edge.vision.sizes import CELL, Sizes, new_sizes
 from edge.vision.table import HIDDEN, MOST_TRACKS, SEEN, new_table
 
 LONGEST_STEP_S = 1.0
+SOON_S = 0.1  # the way on the floor is that of the next so many seconds
 LEAST_SIDE = 16
 SWITCHED = 0.1  # exposure doesn't change by so much from one frame to the next
 RELIGHT_SHARE_SWITCHED = 0.15
@@ -35,7 +40,7 @@ class Track:
     Attributes:
         identity: the same number for the same person, from 1.
         hidden: nobody was to be seen where the person is expected: the box is a prediction.
-        left, top, width, height: of the box, pixels.
+        left, top, width, height: of the part of the box that is in the picture, pixels.
         foot_px: x, y where the person stands: of ``floor_mm`` where that is known, else the middle of the lower edge.
         velocity_px_s: x, y.
         age_s: since first seen.
@@ -44,6 +49,7 @@ class Track:
         clothes: mean y, u, v of the upper and of the lower half of the body, 0 to 255 each: six bytes for the stream.
         floor_mm: x, y on the floor; None without a floor map, after the camera was moved, and above the horizon.
         floor_covariance: xx, xy, yy, mm²; None with ``floor_mm``.
+        floor_velocity_mm_s: x, y on the floor; None with ``floor_mm``.
     """
 
     identity: int
@@ -60,6 +66,7 @@ class Track:
     clothes: tuple[int, ...]
     floor_mm: tuple[float, float] | None = None
     floor_covariance: tuple[float, float, float] | None = None
+    floor_velocity_mm_s: tuple[float, float] | None = None
 
 
 class Tracker:
@@ -102,12 +109,21 @@ class Tracker:
             self._look(frame, first)
         picture = Picture(self._model.smooth, self._y, self._u, self._v)
         nothing = blind or first
-        follow(picture, self._model.cover, self._table, self._sizes, self._rooms, frame.time_ns, step_s, nothing)
+        follow(picture, self._model, self._table, self._sizes, self._rooms, frame.time_ns, step_s, nothing)
         if not nothing:
             self._learn(step_s)
         self._unlearned = self._unlearned and blind
         self._pictures += 1
         return self._tracks(frame.time_ns)
+
+    def propose(self, unknown: Sequence[Box], owners: Mapping[int, Box], whole: Sequence[Box]) -> None:
+        """Take in what a detector saw in the last frame (`edge.vision.proposals`); boxes in that frame's pixels."""
+        if self._shape is not None:
+            picture = Picture(self._model.smooth, self._y, self._u, self._v)
+            shrunk = [[Box(*(side / self._factor for side in box)) for box in boxes] for boxes in (unknown, whole)]
+            theirs = {identity: Box(*(side / self._factor for side in box)) for identity, box in owners.items()}
+            learn_sizes(picture, self._sizes, shrunk[1])
+            propose_tracks(picture, self._table, self._sizes, self._rooms.desk, shrunk[0], theirs, self._last_ns)
 
     def _check(self, frame: Frame) -> None:
         if frame.y.ndim != 2 or frame.y.dtype != np.uint8 or min(frame.y.shape) < LEAST_SIDE:
@@ -161,7 +177,7 @@ class Tracker:
             np.zeros(wide, np.int64),
             np.zeros(MOST_TRACKS, np.int64),
             np.zeros(4),
-            np.zeros(2),
+            np.zeros(4),
         )
 
     def _forget(self) -> None:
@@ -176,7 +192,8 @@ class Tracker:
         """From the floor map, as long as it holds."""
         if self._upright is None or self._moved:
             return new_sizes()
-        return new_sizes(body_sizes(self._upright, wide, high, self._factor, CELL))
+        place = self._upright, wide, high, self._factor, CELL
+        return new_sizes(body_sizes(*place), body_shapes(*place))
 
     def _look(self, frame: Frame, first: bool) -> None:
         reduce_plane(frame.y, self._factor, self._y)
@@ -197,31 +214,38 @@ class Tracker:
             compare(self._model, self._y, self._u, self._v)
 
     def _learn(self, elapsed_s: float) -> None:
-        rows = 4 if elapsed_s < 0.09 else 2 if elapsed_s < 0.2 else 1
+        rows = 8 if elapsed_s < 0.05 else 6 if elapsed_s < 0.09 else 3 if elapsed_s < 0.2 else 1
         learn(self._model, self._y, self._u, self._v, self._pictures % rows, rows, rows * elapsed_s)
 
     def _tracks(self, now_ns: int) -> list[Track]:
         table, scale = self._table, float(self._factor)
+        down, across = (side * scale for side in self._y.shape)
         found = []
         for k in np.flatnonzero((table.state == SEEN) | (table.state == HIDDEN)).tolist():
             x, y, wide, high = (
                 float(value) * scale for value in (table.x[k, 0], table.y[k, 0], table.size[k, 0], table.size[k, 1])
             )
             mean_colours(table.clothes[k], self._colours)
-            foot, floor_mm, covariance = (x, y + 0.5 * high), None, None
+            foot, floor_mm, covariance, speed = (x, y + 0.5 * high), None, None, None
             if self._upright is not None and not self._moved:
                 x_var, y_var = (float(axis[k, VAR_POSITION]) * scale * scale for axis in (table.x, table.y))
                 if stand(self._upright, x, y, x_var, y_var, self._stands):
                     at = self._stands.tolist()
                     floor_mm, covariance, foot = (at[0], at[1]), (at[2], at[3], at[4]), (at[5], at[6])
+                    soon_x, soon_y = (float(axis[k, VELOCITY]) * scale * SOON_S for axis in (table.x, table.y))
+                    speed = 0.0, 0.0
+                    if stand(self._upright, x + soon_x, y + soon_y, 0.0, 0.0, self._stands):
+                        x_mm, y_mm = self._stands[:2].tolist()
+                        speed = (x_mm - at[0]) / SOON_S, (y_mm - at[1]) / SOON_S
+            left, top = max(x - 0.5 * wide, 0.0), max(y - 0.5 * high, 0.0)
             found.append(
                 Track(
                     int(table.identity[k]),
                     bool(table.state[k] == HIDDEN),
-                    x - 0.5 * wide,
-                    y - 0.5 * high,
-                    wide,
-                    high,
+                    left,
+                    top,
+                    max(min(x + 0.5 * wide, across) - left, 0.0),
+                    max(min(y + 0.5 * high, down) - top, 0.0),
                     foot,
                     (float(table.x[k, 1]) * scale, float(table.y[k, 1]) * scale),
                     (now_ns - int(table.born_ns[k])) * 1e-9,
@@ -230,6 +254,7 @@ class Tracker:
                     tuple(int(value + 0.5) for value in self._colours.tolist()),
                     floor_mm,
                     covariance,
+                    speed,
                 )
             )
         return sorted(found, key=lambda track: track.identity)

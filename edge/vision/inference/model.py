@@ -162,5 +162,6 @@ def _output(detail: dict[str, Any]) -> Output:
 
 def _real(values: npt.NDArray[Any], output: Output) -> Floats:
     """As real numbers; a floating-point output has scale 0."""
-    real: Floats = np.asarray(values, np.float64)
+    with np.errstate(invalid="ignore"):  # beyond its count, a detector's boxes are whatever was in the memory
+        real: Floats = np.asarray(values, np.float64)
     return real if output.scale == 0.0 else (real - output.zero_point) * output.scale
