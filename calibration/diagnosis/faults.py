@@ -69,6 +69,7 @@ class Fault(StrEnum):
     MOVED = "camera moved"
     FEW_PICTURES = "too few pictures"
     LEFT_OUT = "pictures left out"
+    DISBELIEVED = "camera and scale disagree"
     MODEL = "model not used"
     NO_TRACKS = "no tracks from a node"
 
@@ -152,6 +153,7 @@ _REMEDIES: dict[Fault, str] = {
     Fault.MOVED: "put it back where it looked, or run `shelfedge calibrate camera` and restart the node",
     Fault.FEW_PICTURES: "take load off this machine and look after its cooling, or lower rate_hz or size",
     Fault.LEFT_OUT: "lower rate_hz or size of this camera, or give the node fewer cameras",
+    Fault.DISBELIEVED: "check where it points, clean it, and run `shelfedge calibrate camera`",
     Fault.MODEL: "correct model and labels of this camera in the node file",
     Fault.NO_TRACKS: "look whether that node runs, sees people and reaches the broker",
     Fault.CONFIG: "correct the files and check them with `shelfedge config check NODE.yaml`",

@@ -21,7 +21,7 @@ from edge.fusion.report import Reporter
 from edge.fusion.seen import PastMove
 from edge.fusion.senses import Mark, Senses
 from edge.fusion.sightings import Sightings
-from edge.fusion.watched import CERTAIN, Watched
+from edge.fusion.watched import Watched
 from edge.fusion.who import Namer
 from edge.trace.event import Event, Kind
 
@@ -89,6 +89,11 @@ class BoardFusion:
     def at_rest(self) -> bool:
         """Whether nothing is open: nobody moves anything, no movement isn't explained, no event isn't final."""
         return not self._moving and not self._announcer.waiting and len(self._chain) < 2
+
+    @property
+    def camera_doubts(self) -> dict[str, float]:
+        """By shelf camera that has told anything: the chance that what it says of a visit is noise."""
+        return {} if self._watched is None else {name: each.wrong for name, each in self._watched.credits.items()}
 
     def decide(self, mark: Mark) -> list[Event]:
         """What one mark makes known. Marks of all boards of a node come here in order of time."""
@@ -207,9 +212,8 @@ class BoardFusion:
         for event, movement in settled:
             self._remember(told, movement, event)
         if self._watched is not None:
-            plain = next(each.plain for each in told.reading.stories if each.story == told.story)
             chain = self._chain.plateaus
-            self._watched.settled([_past(movement, chain, plain >= CERTAIN) for _, movement in settled])
+            self._watched.settled([_past(told, movement, chain) for _, movement in settled])
         self._settle(node, nothing_happened=not told.events)
         return sent
 
@@ -259,9 +263,10 @@ def _guesses(known: _Known, move: Move) -> tuple[Guess, ...]:
     return tuple(found[:GUESSES_MOST])
 
 
-def _past(movement: Movement, chain: Sequence[Plateau], certain: bool) -> PastMove:
-    edge = movement.step.edge
-    return PastMove(chain[edge.i].end_ns, chain[edge.j].begin_ns, movement.move, certain)
+def _past(told: _Known, movement: Movement, chain: Sequence[Plateau]) -> PastMove:
+    edge, move = movement.step.edge, movement.move
+    by_scale = tuple(told.reading.in_place_of(move, told.story, plain=True))
+    return PastMove(chain[edge.i].end_ns, chain[edge.j].begin_ns, move, by_scale)
 
 
 def _together(events: list[Event], movements: list[Movement]) -> list[Event]:

@@ -76,11 +76,12 @@ class Reading:
         """Probability that a movement happened, and as often as ``times``."""
         return min(sum(told.probability for told in self.stories if told.story.count(move) >= times), 1.0)
 
-    def in_place_of(self, move: Move, told: Story) -> list[tuple[Move | None, float]]:
+    def in_place_of(self, move: Move, told: Story, plain: bool = False) -> list[tuple[Move | None, float]]:
         """What happened where the story ``told`` has ``move``, with probabilities, best first: ``move`` itself, another
-        one of another story, or None for nothing."""
+        one of another story, or None for nothing. ``plain``: by the scale alone."""
         found: dict[Move | None, float] = {}
-        for story, probability in ((other.story, other.probability) for other in self.stories):
+        for one in self.stories:
+            story, probability = one.story, one.plain if plain else one.probability
             instead: Move | None = move
             if move not in story:
                 others = [other for other in story if other not in told]

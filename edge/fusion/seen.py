@@ -35,12 +35,12 @@ HAND_SEEN, HELD_SEEN, HAND_OFTEN = 0.97, 0.9, 0.4
 
 @dataclass(frozen=True, slots=True)
 class PastMove:
-    """A settled movement; ``certain`` by the scale alone."""
+    """A settled movement; ``by_scale``: what it was instead, or None for nothing, by the scale alone, best first."""
 
     begin_ns: int
     end_ns: int
     move: Move
-    certain: bool
+    by_scale: tuple[tuple[Move | None, float], ...]
 
     def meets(self, span: Span) -> bool:
         """Whether a span may be of it."""
@@ -154,14 +154,16 @@ class Seen:
         return _log_against(least, HELD_SEEN) if least < math.inf else 0.0
 
     def _in_gaps(self, spans: Sequence[Span]) -> list[_Handled]:
-        found = []
-        for span in spans:
-            if not span.handled or span.end_ns <= self._gaps[0][0]:
+        found: list[_Handled] = []
+        for span in reversed(spans):
+            if span.end_ns <= self._gaps[0][0]:
+                break
+            if not span.handled:
                 continue
             inside = [k for k, (begin, end) in enumerate(self._gaps) if span.begin_ns < end and begin < span.end_ns]
             if inside:
                 found.append(_Handled(span, inside[0], inside[-1]))
-        return found
+        return found[::-1]
 
 
 def log_hand_seen(eye: Eye, slot: int, begin_ns: int, end_ns: int) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice, product
 
 from edge.fusion.credit import Credit
 from edge.fusion.looks import BoardLooks, Eye, Span
@@ -13,7 +16,8 @@ from edge.fusion.sightings import SIGHT_DELAY_NS, Sightings
 from edge.fusion.views import log_unhandled, log_views
 
 PAST_NS = 60_000_000_000  # settled movements are kept for so long: views may be of them
-CERTAIN = 0.97  # probability by the scale alone from which a movement judges a camera
+CERTAIN = 0.97  # probability by the scale alone, from which a movement that a camera hasn't seen speaks against it
+ALTERNATIVES, LEAST_SHARE, STORIES = 4, 0.01, 32  # of what a settled movement may have been, when a camera is judged
 
 
 class Watched:
@@ -66,12 +70,11 @@ class Watched:
         for visit in _visits(eye, since_ns, settled_ns):
             spans = [span for each in visit.values() for span in each]
             near = [move for move in moves if any(move.meets(span) for span in spans)]
-            if all(move.certain for move in near):
-                begin_ns = min([move.begin_ns for move in near], default=settled_ns)
-                end_ns = max([move.end_ns for move in near], default=settled_ns)
-                credit.learn(log_views([move.move for move in near], visit, eye.spans, begin_ns, end_ns))
+            log = _log_by_scale(near, visit, eye, settled_ns)
+            credit.learn(log if near else min(log, 0.0))  # a hand that moved nothing shows no camera's worth
         for move in moves:
-            if not (move.certain and since_ns < move.end_ns <= settled_ns and move.move[2] >= 0):
+            certain = move.by_scale[0][1] >= CERTAIN
+            if not (certain and since_ns < move.end_ns <= settled_ns and move.move[2] >= 0):
                 continue
             if not any(span.handled and move.meets(span) for each in eye.spans for span in each):
                 unseen = log_unhandled(eye.spans[move.move[2]], move.begin_ns, move.end_ns)
@@ -79,13 +82,30 @@ class Watched:
                     credit.learn(unseen)
 
 
+def _log_by_scale(near: Sequence[PastMove], visit: dict[int, list[Span]], eye: Eye, settled_ns: int) -> float:
+    """Log ratio of a visit's views, over all that it may have been by the scale alone."""
+    begin_ns = min([move.begin_ns for move in near], default=settled_ns)
+    end_ns = max([move.end_ns for move in near], default=settled_ns)
+    shares = [[(move, share) for move, share in each.by_scale[:ALTERNATIVES] if share >= LEAST_SHARE] for each in near]
+    total = 0.0
+    for together in islice(product(*shares), STORIES):
+        moves = [move for move, _ in together if move is not None]
+        log = log_views(moves, visit, eye.spans, begin_ns, end_ns)
+        total += math.prod(share for _, share in together) * math.exp(log)
+    return math.log(max(total, 1e-30))
+
+
+def _end(span: Span) -> int:
+    return span.end_ns
+
+
 def _visits(eye: Eye, since_ns: int, until_ns: int) -> list[dict[int, list[Span]]]:
     """Spans of all slots that ended in that time and had something before them, those that overlap together."""
     ended = [
         (span.begin_ns, span.end_ns, slot, span)
         for slot, spans in enumerate(eye.spans)
-        for span in spans
-        if span.handled and since_ns < span.end_ns <= until_ns
+        for span in spans[bisect_right(spans, since_ns, key=_end) : bisect_right(spans, until_ns, key=_end)]
+        if span.handled
     ]
     found: list[dict[int, list[Span]]] = []
     latest_ns = -(1 << 62)

@@ -26,7 +26,7 @@ from edge.trace.sighting import TrackPoint
 
 Who = tuple[tuple[str, float], ...]
 
-TIME_SD_S = 0.15  # of an event's time
+TIME_SD_S, TIME_SD_SHARE = 0.15, 0.05  # of an event's time: at the least, and of how long the board was at unrest
 HERMITE = ((-(3.0**0.5), 1 / 6), (0.0, 2 / 3), (3.0**0.5, 1 / 6))  # Gauss-Hermite points and weights
 LOOK_NS = 6_000_000_000  # as far around an event as a track's points may tell something
 FAR_MM = 3000.0
@@ -38,7 +38,7 @@ PEOPLE_PER_M2 = 1.0  # before a shelf where something is taken, besides those wh
 UNSEEN, UNSEEN_EVENTS = 0.02, 30.0  # of those who take something: not tracked; worth so many events
 MOST_EVENTS = 400.0
 NAMES_MOST, LEAST_TOLD = 5, 0.001
-DIGITS = 6
+PARTS = 1_000_000  # a probability is told in so many
 HAND_S = 1.0  # a hand that takes something is at it for about this long
 BOTH_HANDS = 0.2  # at the least: how often one person does with both hands what two do who reach at once
 RECENT = 8  # movements of one board in some seconds
@@ -59,7 +59,10 @@ class Namer:
         """The same events with `Event.who`, all of one reading together: what one took, one may have put back."""
         if not events or not self._sightings.tracked_by(decided_ns):
             return list(events)
-        told = [_shared(self._rates(movement)[0]) for movement in movements]
+        told = [
+            _shared(self._rates(movement, _time_sd_ns(event))[0])
+            for event, movement in zip(events, movements, strict=True)
+        ]
         told = self._one_at_a_time(told, movements)
         if any(event.kind is Kind.PUT for event in events):
             self._by_hands(told, movements, self._tracks(decided_ns))
@@ -85,7 +88,7 @@ class Namer:
             self._events = MOST_EVENTS
         spot = self._spot(movement)
         if spot.x_sd_mm <= SEEN_SD_MM:
-            _, stands = self._rates(movement)
+            _, stands = self._rates(movement, _time_sd_ns(event))
             if len(stands) == 1:
                 ((name, stand),) = stands.items()
                 if who.get(name, 0.0) >= LONELY:
@@ -112,7 +115,7 @@ class Namer:
     def _spot(self, movement: Movement) -> Spot:
         return spot_of(self._model, movement.move[2], movement.x_mm, movement.y_mm)
 
-    def _rates(self, movement: Movement) -> tuple[Shares, dict[str, Stand]]:
+    def _rates(self, movement: Movement, time_sd_ns: int) -> tuple[Shares, dict[str, Stand]]:
         """Of each person near, and of nobody tracked (""): the rate by place and pace. And where they stand."""
         spot, time_ns = self._spot(movement), movement.time_ns
         missed = self._unseen / self._events
@@ -127,14 +130,14 @@ class Namer:
                 continue
             stands[name] = stand
             pace = _pace(speed_mm_s(points, time_ns - PACE_BEFORE_NS, time_ns + PACE_AFTER_NS))
-            rates[name] = pace * self._mean_density(spot, points, time_ns)
+            rates[name] = pace * self._mean_density(spot, points, time_ns, time_sd_ns)
         return rates, stands
 
-    def _mean_density(self, spot: Spot, points: Sequence[TrackPoint], time_ns: int) -> float:
+    def _mean_density(self, spot: Spot, points: Sequence[TrackPoint], time_ns: int, sd_ns: int) -> float:
         """Over the times at which it may have been."""
         found = 0.0
         for place, weight in HERMITE:
-            at = where(points, time_ns + round(place * TIME_SD_S * 1e9))
+            at = where(points, time_ns + round(place * sd_ns))
             if at is not None:
                 found += weight * at.there * self._reach.density(self._front, spot, self._stand(spot, at))
         return found
@@ -190,6 +193,12 @@ class Namer:
         return _shared(found)
 
 
+def _time_sd_ns(event: Event) -> int:
+    """Of when it moved: after a long unrest, or in the dark, hardly anybody knows."""
+    unrest_ns = 0 if event.evidence is None else max(event.evidence.end_ns - event.evidence.begin_ns, 0)
+    return round(TIME_SD_S * 1e9 + TIME_SD_SHARE * unrest_ns)
+
+
 def _put_of(movement: Movement, board: str) -> Put:
     quantity = movement.move[3]
     grams = abs(movement.grams) if quantity == 1 else math.nan
@@ -212,10 +221,10 @@ def _shared(rates: Shares) -> Shares:
 
 
 def _told(shares: Shares) -> Who:
-    """Best first, rounded; what is too little to be told is nobody's, and all together are 1."""
+    """Best first, rounded down; what is too little to be told is nobody's, and all together are 1."""
     best = sorted(((p, name) for name, p in shares.items() if name), key=lambda entry: (-entry[0], entry[1]))
-    kept = [(name, round(p, DIGITS)) for p, name in best[:NAMES_MOST] if p >= LEAST_TOLD]
-    nobody = round(1.0 - sum(p for _, p in kept), DIGITS)
+    kept = [(name, math.floor(p * PARTS) / PARTS) for p, name in best[:NAMES_MOST] if p >= LEAST_TOLD]
+    nobody = round(1.0 - sum(p for _, p in kept), 6)
     if nobody > 0.0:
         kept.append(("", nobody))
     return tuple(sorted(kept, key=lambda entry: (-entry[1], entry[0])))

@@ -12,7 +12,7 @@ STARTS_S = 10.0
 """A camera that has given no picture for so long since the node began doesn't only start."""
 FEW_SHARE = 0.8  # of the rate that the node file asks for
 RECENT_S = 120.0
-LOST_SHARE = 0.02
+DISBELIEVED = 0.5
 _SEEN = {
     "frozen": (Fault.FROZEN, Verdict.FAIL, "the same picture again and again, without a sensor's noise"),
     "covered": (Fault.COVERED, Verdict.FAIL, "nothing to recognise in the picture any more"),
@@ -57,6 +57,10 @@ def camera_findings(facts: Mapping[str, Any], running_s: float) -> Iterator[Find
         yield finding(fault, verdict, f"{evidence} (for {facts['verdict_s']:.0f} s)", seconds=facts["verdict_s"])
     elif state == "running":
         yield from _rates(facts, running_s)
+    doubt = facts.get("doubt")
+    if doubt is not None and doubt > DISBELIEVED:
+        evidence = "what it sees doesn't go with what the scale feels, so its word doesn't count"
+        yield finding(Fault.DISBELIEVED, Verdict.WARN, evidence, doubt=float(doubt))
     for problem in facts["problems"]:
         yield _missing(str(problem))
 

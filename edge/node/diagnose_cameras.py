@@ -6,6 +6,7 @@ No picture is kept, unless stills are asked for.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ def opened_cameras(
     setup: Setup, node_path: Path, make: Callable[[str], CameraDriver], clock: Callable[[], int]
 ) -> Iterator[Eyes]:
     """All cameras, as long as it lasts."""
+    logging.getLogger("shelfedge").addHandler(logging.NullHandler())  # what they complain of is in the diagnosis
     eyes = Eyes(setup.node.cameras, make, _looks(setup, node_path), clock)
     eyes.start()
     try:
@@ -53,7 +55,7 @@ def stills_of(cameras: Iterable[str], still: Callable[[str], bytes], say: Callab
         try:
             found[camera] = still(camera)
         except ShelfedgeError as error:
-            say(f"no still of {camera}: {error}")
+            say(f"no still: {error}")
     return found
 
 

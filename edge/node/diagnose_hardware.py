@@ -42,7 +42,8 @@ def opened(
 
         with opened_cameras(hardware.setup, config, hardware.make_camera, time.monotonic_ns) as cameras:
             found = from_drivers(hardware.setup, hardware.make, names, seconds, time.monotonic_ns, time.sleep)
-            facts = cameras.report()
+            # Nobody was followed meanwhile.
+            facts = {name: {**each, "people": None, "work_ms": None} for name, each in cameras.report().items()}
             pictures = stills_of(setup.node.cameras, cameras.still, say) if stills else {}
             return dataclasses.replace(found, cameras=facts, stills=pictures)
 

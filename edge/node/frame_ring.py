@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivers.errors import DriverError
 from drivers.frames import Frame
 from edge.node.ring_folder import RingFolder
 from edge.node.ring_segment import (
@@ -56,6 +57,7 @@ class _Camera:
     encoder: JpegEncoder
     next_ns: int | None = None
     trouble: str = ""
+    hopeless: bool = False
 
 
 class FrameRing:
@@ -109,7 +111,7 @@ class FrameRing:
     def give(self, frame: Frame) -> None:
         """Keep this frame, if it is time for one. In the camera's own thread, which makes the JPEG."""
         camera = self._cameras.get(frame.camera)
-        if camera is None or self._stopping:
+        if camera is None or self._stopping or camera.hopeless:
             return
         due_ns = frame.time_ns if camera.next_ns is None else camera.next_ns
         if frame.time_ns < due_ns - self._period_ns // _JITTER:
@@ -122,7 +124,9 @@ class FrameRing:
             if str(error) != camera.trouble:
                 camera.trouble = str(error)
                 log.warning("%s; its pictures aren't recorded", error)
+            camera.hopeless = isinstance(error, DriverError)  # a library is missing, which won't come while we run
             return
+        camera.trouble = ""
         if self._queued_bytes > MOST_QUEUED_BYTES:
             self._lose(recorded, "the disk didn't keep up")
             return

@@ -152,6 +152,9 @@ def _stream(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"uplink: {uplink['problem']}" + (f" (for {_duration(since_s)})" if since_s else "")
     if (report.get("ring") or {}).get("trouble"):
         yield f"recording: {report['ring']['trouble']}"
+    frames = (report.get("ring") or {}).get("frames") or {}
+    if frames.get("trouble"):
+        yield f"recording of pictures: {frames['trouble']}"
 
 
 def _host(report: Mapping[str, Any]) -> Iterator[str]:

@@ -115,7 +115,7 @@ class NodeParts:
         if self.uplink is not None:
             found["uplink"] = self.uplink.state()
         if self._node.sight is not None:
-            found |= self._node.sight.report(self._node.sightings_taken)
+            found |= self._node.sight.report(self._node.sightings_taken, self._node.camera_doubts)
         return found
 
     def report(self) -> dict[str, Any]:

@@ -204,6 +204,16 @@ class NodeRun:
     # ---- for other threads
 
     @property
+    def camera_doubts(self) -> dict[str, float]:
+        """By shelf camera that has told anything: the chance that what it says is noise."""
+        boards = [] if self._loop is None else list(self._loop.fusion.boards.values())
+        found: dict[str, float] = {}
+        with contextlib.suppress(RuntimeError):  # a camera was heard for the first time just now
+            for board in boards:
+                found |= board.camera_doubts
+        return found
+
+    @property
     def sightings_taken(self) -> tuple[int, int]:
         """How many sightings fusion took, and how many came too late for it."""
         return (0, 0) if self._loop is None else (self._loop.sighted, self._loop.sighted_wrong)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,13 @@ class Sight:
             parts.append(Part("tracks", link.start, link.stop, lambda: link.alive))
         return parts
 
-    def report(self, taken: tuple[int, int]) -> dict[str, Any]:
-        """For health. ``taken``: how many sightings the loop could use, and how many it couldn't."""
+    def report(self, taken: tuple[int, int], doubts: Mapping[str, float]) -> dict[str, Any]:
+        """For health. ``taken``: how many sightings the loop could use, and how many it couldn't; ``doubts``: fusion's,
+        by camera.
+        """
         used, late = taken
         found: dict[str, Any] = {
-            "cameras": self.eyes.report(),
+            "cameras": {name: {**each, "doubt": doubts.get(name)} for name, each in self.eyes.report().items()},
             "sightings": {"taken": used, "late": late, "dropped": self.eyes.dropped},
         }
         if self._link is not None:

@@ -166,6 +166,8 @@ def _offsets(figure: Figure, axes: Axes, plan: FloorPlan, deeds: list[Deed]) -> 
     events = [np.asarray(axes.transData.transform(deed.place)) * per_pixel for deed in deeds]
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in events]
     walked = [np.column_stack([way.x_mm, way.y_mm])[:: max(1, len(way.x_mm) // 300)] for way in plan.ways]
+    walked += [np.linspace(deed.place, stood, 12) for deed in plan.deeds for _, _, stood in deed.who]
+    walked += [np.linspace(board.corners[0], board.corners[2], 21)[8:13].repeat(3, axis=0) for board in plan.boards]
     people = axes.transData.transform(np.concatenate(walked)) * per_pixel if walked else np.empty((0, 2))
     box = (np.asarray(axes.get_window_extent().extents) * per_pixel).tolist()
     found = []

@@ -70,7 +70,10 @@ class CellSummary:
 
 @dataclass(slots=True)
 class TraceSummary:
-    """Everything counted in one pass. ``cells`` by board and index of the cell; ``chips`` only those of the config."""
+    """Everything counted in one pass. ``cells`` by board and index of the cell; ``chips`` only those of the config.
+
+    ``begin_ns``, ``end_ns``: of the samples. ``seen_ns``: first and last time of the epochs in which a camera saw.
+    """
 
     begin_ns: int | None = None
     end_ns: int | None = None
@@ -78,6 +81,7 @@ class TraceSummary:
     flags: dict[str, int] = field(default_factory=dict)
     chips: dict[tuple[str, int], CellFindings] = field(default_factory=dict)
     sights: SightsSummary = field(default_factory=SightsSummary)
+    seen_ns: tuple[int, int] | None = None
 
     @property
     def sample_count(self) -> int:
@@ -108,10 +112,9 @@ class TraceSummary:
     def saw(self, epoch: Epoch) -> None:
         """What cameras saw in an epoch."""
         self.sights.add(epoch.sightings, epoch.frames)
-        if not epoch.blocks:
-            first, last = epoch.times_ns
-            self.begin_ns = first if self.begin_ns is None else min(self.begin_ns, first)
-            self.end_ns = last if self.end_ns is None else max(self.end_ns, last)
+        first, last = epoch.times_ns
+        known = self.seen_ns or (first, last)
+        self.seen_ns = min(known[0], first), max(known[1], last)
 
 
 def summarize(reader: TraceReader, progress: Callable[[int, int], None] | None = None) -> TraceSummary:
@@ -139,9 +142,12 @@ def info_text(reader: TraceReader, summary: TraceSummary) -> str:
     lines = [f"trace     {reader.path}"]
     if setup is not None:
         lines.append(f"node      {setup.node.node}")
-    if summary.begin_ns is not None and summary.end_ns is not None:
-        seconds = (summary.end_ns - summary.begin_ns) / 1e9
-        lines.append(f"duration  {seconds:.3f} s (from {summary.begin_ns / 1e9:.3f} s to {summary.end_ns / 1e9:.3f} s)")
+    begin_ns, end_ns = summary.begin_ns, summary.end_ns
+    if begin_ns is None and summary.seen_ns is not None:  # a trace of cameras alone
+        begin_ns, end_ns = summary.seen_ns
+    if begin_ns is not None and end_ns is not None:
+        seconds = (end_ns - begin_ns) / 1e9
+        lines.append(f"duration  {seconds:.3f} s (from {begin_ns / 1e9:.3f} s to {end_ns / 1e9:.3f} s)")
     total = summary.sample_count
     per_sample = f", {reader.file_bytes / total:.2f} bytes per sample" if total else ""
     lines.append(f"samples   {total} of {counted(len(boards), 'board')}, {counted(len(summary.cells), 'cell')}")

@@ -64,7 +64,8 @@ class TraceReader:
         self.setup_problem = ""
         self._given = setup
         self._known_only = known_only
-        self._label_losses: list[Loss] = []
+        self._front_losses: list[Loss] = []
+        self._labels_lost = False
         self._walk: RecordWalk | None = None
         try:
             self._file = path.open("rb")
@@ -120,15 +121,16 @@ class TraceReader:
             elif name != layout.CALIBRATION:
                 self.setup_problem = f"{self.path}: the trace has no intact {name}; give the config with --config"
                 return None
+        three = texts[layout.NODE_FILE], texts[layout.PLANOGRAM], texts.get(layout.CALIBRATION, "")
         try:
-            return setup_from_texts(
-                texts[layout.NODE_FILE],
-                texts[layout.PLANOGRAM],
-                texts.get(layout.CALIBRATION, ""),
-                str(self.path),
-                self.camera_texts,
-            )
+            return setup_from_texts(*three, str(self.path), self.camera_texts)
         except ShelfedgeError as error:
+            if self.camera_texts:  # a record that only cameras need mustn't cost the samples their config
+                with contextlib.suppress(ShelfedgeError):
+                    setup = setup_from_texts(*three, str(self.path))
+                    self._front_losses.append(Loss(f"the cameras' records can't be used: {error}"))
+                    self.losses.append(self._front_losses[-1])
+                    return setup
             self.setup_problem = f"{error}\n{self.path}: the config in the trace can't be used; give one with --config"
             return None
 
@@ -159,14 +161,15 @@ class TraceReader:
         try:
             return labels_from_json(data.decode("utf-8", "replace"), f"{self.path}: {layout.LABELS}")
         except TraceError as error:
-            self._label_losses = [Loss(str(error))]
-            self.losses += self._label_losses
+            self._labels_lost = True
+            self._front_losses.append(Loss(str(error)))
+            self.losses.append(self._front_losses[-1])
             return ()
 
     @property
     def has_labels(self) -> bool:
         """Whether the trace says what happened, if only that nothing did: a list is attached and can be read."""
-        return bool(self.labels) or (layout.LABELS in self.attachments and not self._label_losses)
+        return bool(self.labels) or (layout.LABELS in self.attachments and not self._labels_lost)
 
     def epochs(self) -> Iterator[list[SampleBlock]]:
         """The blocks of all boards, epoch by epoch in order of time; at most one per board in each list.
@@ -179,7 +182,7 @@ class TraceReader:
     def whole_epochs(self, sightings: bool = True, frames: bool = True) -> Iterator[Epoch]:
         """As `epochs`, with what cameras saw and, if wanted, their frames; there may be epochs without samples."""
         order = CellOrder(self.stored_setup, self.setup) if self._known_only and self.setup is not None else None
-        self.losses = list(self._label_losses)
+        self.losses = list(self._front_losses)
         wanted = (
             {Content.SAMPLES} | ({Content.SIGHTINGS} if sightings else set()) | ({Content.FRAME} if frames else set())
         )

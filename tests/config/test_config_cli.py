@@ -17,8 +17,10 @@ def test_check_says_ok_and_what_is_there() -> None:
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "ok: node bay-12: 2 boards, 8 cells, 16 slots, 16 SKUs",
-        "  shelf-1: 900 x 400 mm, 4 cells at 80 Hz, driver simulated, 8 slots, not calibrated",
-        "  shelf-2: 900 x 400 mm, 4 cells at 80 Hz, driver simulated, 8 slots, not calibrated",
+        "  shelf-1: 900 x 400 mm, 4 cells at 80 Hz, driver simulated, 8 slots, not calibrated, "
+        "at 2000, 3000 mm facing 270 deg",
+        "  shelf-2: 900 x 400 mm, 4 cells at 80 Hz, driver simulated, 8 slots, not calibrated, "
+        "at 2950, 3000 mm facing 270 deg",
     ]
 
 

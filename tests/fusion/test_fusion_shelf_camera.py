@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from fusion_boards import SLOT_MM, Played, exact, play, script, setup_of
+from fusion_boards import Played, exact, play, script, setup_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +19,9 @@ from drivers.simulated.scene import Action, Lean, Pick
 from edge.config.setup import Setup
 from edge.fusion.credit import LEAST, MOST, Credit
 from edge.fusion.engine import Fusion
-from edge.fusion.looks import MOST_LOG, Eye, Span
-from edge.fusion.views import HIDDEN_LOG, log_unhandled, log_views
-from edge.trace.event import Event, Label, Status
+from edge.fusion.looks import MOST_LOG, Eye, Span, clipped
+from edge.fusion.views import log_unhandled, log_views
+from edge.trace.event import Event, Kind, Label, Status
 from edge.trace.sighting import ShelfLook, SlotLook
 
 TWINS_G = (300.0, 300.5, 180.0, 95.0)  # the first two can't be told apart by weight
@@ -104,9 +105,7 @@ def test_twins_that_the_scale_cannot_tell_are_told_by_the_camera() -> None:
     assert accepted_wrong(events, played.labels) == 0
     assert reviewed(events) <= 1  # the first may come before the camera has earned its credit
     assert [event.slot for event in finals(events)] == [label.slot for label in played.labels]
-    watched = fusion.boards["b"]._watched
-    assert watched is not None
-    assert watched.credits["eye"].wrong < 0.02
+    assert fusion.boards["b"].camera_doubts["eye"] < 0.02
 
 
 @pytest.mark.parametrize("wrong_slot", [1, 2, 3])
@@ -115,9 +114,7 @@ def test_a_camera_that_looks_elsewhere_loses_its_credit_and_changes_nothing_for_
     events, fusion = decided(played.setup, played.blocks, looks_for(played.labels, wrong_slot))
     assert accepted_wrong(events, played.labels) == 0
     assert reviewed(events) >= reviewed(by_scale()) - 1
-    watched = fusion.boards["b"]._watched
-    assert watched is not None
-    assert watched.credits["eye"].wrong > 0.3
+    assert fusion.boards["b"].camera_doubts["eye"] > 0.3
 
 
 def test_a_camera_whose_clock_is_late_makes_nothing_worse() -> None:
@@ -153,7 +150,7 @@ def test_however_the_stream_is_cut_the_events_are_the_same(cuts: list[int]) -> N
     played, looks = twins(4), looks_for(twins(4).labels)
     (block,) = played.whole()
     edges = [0, *np.searchsorted(block.time_ns, sorted(cuts)).tolist(), len(block)]
-    pieces = [[block.part(a, b)] for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    pieces = [[block.part(a, b)] for a, b in pairwise(edges) if b > a]
     assert exact(decided(played.setup, pieces, looks)[0]) == _uncut()
 
 
@@ -170,7 +167,7 @@ def test_a_lean_over_slots_in_which_nothing_moved_stays_nothing() -> None:
         seed=4,
         setup=setup_of({"b": MIDDLE}, weights_g=TWINS_G),
     )
-    label = Label("pick", "b", None, "A0", 1, 6.0, 8.0)  # type: ignore[arg-type]
+    label = Label(Kind.PICK, "b", None, "A0", 1, 6.0, 8.0)
     events, _ = decided(played.setup, played.blocks, looks_for([label], changes=False))
     assert [event for event in finals(events) if not event.needs_review] == []
 
@@ -184,15 +181,10 @@ def test_whatever_a_camera_says_confidences_stay_probabilities(
     said: list[tuple[int, int, float, float, float]],
 ) -> None:
     played = twins(1)
-    looks = [
-        ShelfLook(
-            "eye",
-            "b",
-            time_ms * 10**6,
-            (SlotLook(f"A{slot}", a, int(time_ms * 10**6 - 1e9 * slot), b, c, (("sku0", c),)),),
-        )
-        for time_ms, slot, a, b, c in sorted(said, key=lambda one: one[:2])
-    ]
+    looks = []
+    for ms, slot, hand, gone, come in sorted(said, key=lambda one: one[:2]):
+        seen = SlotLook(f"A{slot}", hand, (ms - 1000 * slot) * 10**6, gone, come, (("sku0", come),), (), slot)
+        looks.append(ShelfLook("eye", "b", ms * 10**6, (seen,)))
     blocks = [[block.part(0, int(np.searchsorted(block.time_ns, int(14e9))))] for block in played.whole()]
     for event in decided(played.setup, blocks, looks)[0]:
         assert 0.0 <= event.confidence <= 1.0
@@ -264,9 +256,8 @@ def test_where_nobody_looked_anything_may_have_moved() -> None:
 def test_quiet_views_of_a_slot_are_kept_as_one_and_numbers_are_clipped() -> None:
     eye = Eye(1)
     for k in range(1, 50):
-        look = SlotLook("A0", -1e9, (k - 1) * 10**8, -math.inf, math.nan)
+        look = SlotLook("A0", -1e9, (k - 1) * 10**8, -math.inf, -2.0)
         eye.take(ShelfLook("eye", "b", k * 10**8, (look,)), {"A0": 0}, {})
-    assert len(eye.spans[0]) == 2  # nan says nothing, which isn't "nothing is different"
+    assert eye.spans[0] == [Span(0, 49 * 10**8, -MOST_LOG, -2.0, handled=False)]
     assert eye.hands[0] == [-MOST_LOG]
-    assert HIDDEN_LOG < 0.0
-    assert SLOT_MM > 0.0
+    assert clipped(math.nan, MOST_LOG) == 0.0

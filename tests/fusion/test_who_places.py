@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from who_people import WALL, Counter, sum_of, track
+from who_people import WALL, Counter, S, sum_of, track
 
 from edge.config.camera_schema import Place
+from edge.trace.event import Evidence
 
 
 def test_one_person_before_the_board_is_named() -> None:
@@ -94,6 +97,21 @@ def test_what_the_board_cannot_place_is_told_with_more_doubt() -> None:
     counter = Counter(track("a", 0.0), track("b", 500.0))
     placed, anywhere = counter.named(counter.movement(), decided_s=13.0), counter.named(counter.movement(x_mm=None))
     assert placed[0]["a"] > anywhere[0]["a"] > 0.5
+
+
+def test_after_a_long_unrest_it_is_less_sure_who_was_there_then() -> None:
+    """One goes and the other comes: within a second of activity it was the first, within a minute nobody can tell."""
+    counter = Counter(track("goes", 0.0, until_s=10.6), track("comes", 0.0, from_s=11.2))
+    movement = counter.movement()
+    (event,) = counter.events(movement, decided_s=20.0)
+    shares = []
+    for unrest_s in (1, 40):
+        evidence = Evidence((), 1.0, 500.0, 500.0, event.time_ns - unrest_s * S // 2, event.time_ns + unrest_s * S // 2)
+        (told,) = counter.namer.named([dataclasses.replace(event, evidence=evidence)], [movement], 20 * S)
+        shares.append(dict(told.who))
+    assert shares[0]["goes"] > 0.9
+    assert shares[1]["goes"] < shares[0]["goes"] - 0.05
+    assert shares[1]["comes"] > shares[0].get("comes", 0.0) + 0.05
 
 
 def test_probabilities_are_best_first_and_sum_to_one() -> None:

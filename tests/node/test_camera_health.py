@@ -107,6 +107,7 @@ def test_a_sound_camera_is_no_problem() -> None:
         ({"refused": 3}, Fault.FEW_PICTURES, Verdict.WARN),
         ({"problems": ["c1: no; run `shelfedge calibrate camera c1`"]}, Fault.NOT_CALIBRATED, Verdict.WARN),
         ({"problems": ["c1: m.tflite: no such file; the camera goes on without a model"]}, Fault.MODEL, Verdict.WARN),
+        ({"doubt": 0.7}, Fault.DISBELIEVED, Verdict.WARN),
         ({"state": "ended"}, Fault.NO_PICTURES, Verdict.PASS),
     ],
 )  # fmt: skip

@@ -73,6 +73,7 @@ def test_a_healthy_node_has_no_problems_and_says_so_in_one_line() -> None:
         ("outbox/dropped_total", 17, ["17 entries", "dropped"]),
         ("uplink", {"state": "waiting", "problem": "the broker refused the password", "since_s": 7300.0}, ["2 h"]),
         ("ring/trouble", "the disk is full", ["recording"]),
+        ("ring/frames", {"state": "trouble", "trouble": "the disk is full"}, ["recording of pictures: the disk"]),
         ("host/throttling", {"under_voltage_now": True}, ["supply voltage is too low", "power supply"]),
         ("host/throttling", {"under_voltage_ever": True}, ["was too low"]),
         ("host/throttling", {"throttled_now": True}, ["slowed down"]),

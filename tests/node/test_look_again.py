@@ -139,3 +139,17 @@ def test_a_frame_that_cant_be_used_costs_itself(trace: Path, tmp_path: Path) -> 
     assert looking.refused == 1
     assert looking.problems == ["aisle: a recorded frame can't be decoded: " + looking.problems[0].split(": ", 2)[2]]
     assert len(found) > 20
+
+
+def test_a_record_that_cant_be_used_costs_only_what_needs_it(trace: Path, tmp_path: Path) -> None:
+    """P5: of another version, say: the trace is read, and it is told."""
+    with TraceReader(trace) as reader:
+        attachments = dict(reader.attachments)
+    attachments["aisle.camera.json"] = attachments["aisle.camera.json"].replace(b'"size"', b'"extent"')
+    with TraceWriter(tmp_path / "b.mcap", None, attachments=attachments) as writer:
+        writer.see([REMOTE])
+    with TraceReader(tmp_path / "b.mcap") as reader:
+        assert reader.require_setup().cameras == {}
+        assert [seen for epoch in reader.whole_epochs() for seen in epoch.sightings] == [REMOTE]
+        assert len(reader.losses) == 1
+        assert "records can't be used" in str(reader.losses[0])

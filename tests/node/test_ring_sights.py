@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import random
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from ring_rig import BEGIN_NS, S, ToldClock, feed, live, recorder, ring_bytes, scene, stamp
 
+from drivers.errors import DriverError
 from drivers.frames import Frame
 from drivers.samples import SampleBlock
 from edge.config.camera_schema import Camera, Place
@@ -22,10 +24,12 @@ from edge.node.playback import Playback
 from edge.node.record import Piece, Run, runs_in, write_piece
 from edge.node.recording import Recording
 from edge.stream.jsonl import event_to_line
+from edge.trace.epoch import Epoch
+from edge.trace.event import Event
 from edge.trace.reader import TraceReader
 from edge.trace.sighting import ShelfLook, Sighting, SlotLook, TrackPoint
 
-DURATION_S = 60.0
+DURATION_S = 40.0
 
 
 @functools.cache
@@ -43,8 +47,8 @@ def _seen_scene() -> tuple[Setup, dict[str, SampleBlock], list[Sighting]]:
     name = next(iter(boards))
     slots = [slot for slot, planned in setup.planogram.slots.items() if planned.board == name]
     sightings: list[Sighting] = []
-    for step in range(int(DURATION_S * 8)):
-        time_ns = BEGIN_NS + step * S // 8 + 1
+    for step in range(int(DURATION_S * 5)):
+        time_ns = BEGIN_NS + step * S // 5 + 1
         for person in range(2):
             x_mm, y_mm = 500.0 + 900 * person + float(rng.normal(0, 30)), -250.0 + float(rng.normal(0, 30))
             sightings.append(
@@ -89,11 +93,32 @@ def test_a_run_with_cameras_replays_to_the_live_events_p8(tmp_path: Path, seed: 
         found = [s for epoch in reader.whole_epochs() for s in epoch.sightings]
         setup = _seen_scene()[0]
         replayed = [event_to_line(event) for event in Playback(_with(reader, setup)).events()]
+        regrouped = [event_to_line(event) for event in _in_other_portions(list(reader.whole_epochs()), setup, seed)]
         blind = [event_to_line(event) for event in Playback(_with(reader, setup), cameras=False).events()]
     assert sorted(found, key=repr) == sorted(took, key=repr)
     assert replayed == events
+    assert regrouped == events
     assert replayed != blind
     assert any('"aisle.9.' in line for line in events)
+
+
+def _in_other_portions(epochs: list[Epoch], setup: Setup, seed: int) -> list[Event]:
+    """Fusion given one to five epochs at a time, or parts of one, the sightings in any order."""
+    rng = random.Random(seed)
+    fusion, events, at = Fusion(setup), [], 0
+    while at < len(epochs):
+        some = epochs[at : at + rng.randint(1, 5)]
+        at += len(some)
+        sightings = [s for epoch in some for s in epoch.sightings]
+        rng.shuffle(sightings)
+        cuts = sorted(rng.randrange(10**9) for _ in range(rng.randint(0, 2))) if len(some) == 1 else []
+        for begin, end in itertools.pairwise([None, *(some[0].begin_ns + cut for cut in cuts), None]):
+            parts = [part for epoch in some if (part := epoch.part(begin, end)) is not None]
+            blocks = [block for part in parts for block in part.blocks]
+            newest = max((int(block.time_ns[-1]) for block in blocks), default=None)
+            events += fusion.push(blocks, newest, sightings)
+            sightings = []
+    return events + fusion.finish()
 
 
 def _with(reader: TraceReader, setup: Setup) -> TraceReader:
@@ -219,3 +244,35 @@ def test_the_ring_of_pictures_stays_within_its_size_and_tells_what_it_lost_p4(tm
     assert ring.stop()
     [run] = runs_in(tmp_path / "frames")
     assert sum(gap.samples for gap in run.gaps) > 0
+
+
+def test_without_the_library_pictures_are_given_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: told in health and in the log, not tried again with each frame; everything else goes on."""
+    asked: list[str] = []
+
+    def missing(module: str, *more: str) -> object:
+        asked.append(module)
+        raise DriverError("aisle: the recording driver needs the Python package av")
+
+    monkeypatch.setattr("edge.trace.jpeg.need", missing)
+    recording = Recording(tmp_path / "ring", _camera_setup(15.0), stamp, ToldClock().mono_ns)
+    recording.start(7)
+    recording.record_frames([_frame(k) for k in range(20)])
+    assert asked == ["av"]
+    assert recording.alive
+    frames = recording.state()["frames"]
+    assert frames["state"] == "trouble"
+    assert "package av" in frames["trouble"]
+    recording.stop()
+
+
+def test_another_planogram_begins_another_run_of_pictures(tmp_path: Path) -> None:
+    """A trace holds one run; the pictures of each are found by it."""
+    setup = _camera_setup(15.0)
+    ring = FrameRing(tmp_path / "frames", setup, setup.node.recording, 7, stamp, mono_ns=ToldClock().mono_ns)
+    for k in range(40):
+        if k == 20:
+            ring.begin_run(setup, 2)
+        ring.give(_frame(k))
+    assert ring.stop()
+    assert [(run.facts.run, len(run.segments)) for run in runs_in(tmp_path / "frames")] == [(1, 1), (2, 1)]

@@ -90,3 +90,20 @@ def test_the_example_with_a_camera_is_a_good_node_file() -> None:
     setup = load_setup(demo_node_path().with_name("aisle.yaml"))
     assert setup.node.follows_people
     assert all(board.place is not None for board in setup.node.boards.values())
+
+
+def test_a_machine_that_cant_paint_all_pictures_loses_some_and_isnt_late(tmp_path: Path) -> None:
+    """Else everything that a simulated camera tells would come too late to be decided with."""
+    path = write_node(tmp_path, CAMERA)
+    clock = ToldClock()
+    hardware = Hardware(load_setup(path), path, 2, clock)
+    for board in hardware.setup.node.boards:
+        hardware.make(board).start()
+    camera = hardware.make_camera("c1")
+    camera.start()
+    camera.read(clock())
+    clock.ns += 3 * S
+    frames = camera.read(clock())
+    assert len(frames) < 10
+    assert clock() - frames[-1].time_ns < S // 5
+    assert frames[-1].sequence > 40

@@ -116,8 +116,8 @@ def test_the_picture_is_written(tmp_path: Path, setup: Setup) -> None:
     points = [s for s in sights(0, 30) if isinstance(s, TrackPoint)]
     marks = [_mark(k, "A1", (("aisle.7.1", 0.7), ("aisle.7.2", 0.3))) for k in range(3, 27, 6)]
     crowd = [p for k in range(70) for p in _walk(f"a.1.{k}", {float(k % 9): (k, 0), 20.0: (k, 4000)})]
-    plans = _plan(placed, points, marks), _plan(placed, [], marks), _plan(placed, crowd, marks * 8)
-    for plan, name, begins in zip(plans, ("a.png", "b.svg", "c.png"), (b"\x89PNG", b"<?xml", b"\x89PNG"), strict=True):
+    plans = _plan(placed, [*points, *crowd], marks * 8), _plan(placed, [], marks)
+    for plan, name, begins in zip(plans, ("a.png", "b.svg"), (b"\x89PNG", b"<?xml"), strict=True):
         write_floor_picture(plan, tmp_path / name)
         content = (tmp_path / name).read_bytes()
         assert content.startswith(begins)

@@ -42,7 +42,7 @@ def bits(value: object) -> object:
     return value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(_points | _looks, max_size=12), _times)
 def test_every_bit_of_every_sighting_comes_back(sightings: list, epoch_ns: int) -> None:  # type: ignore[type-arg]
     """P8: order, times, texts, NaN, infinity and minus zero."""
@@ -99,7 +99,7 @@ def test_a_field_that_cant_be_stored_is_the_programmers_mistake() -> None:
         encode_sightings([TrackPoint("a", 1 << 80, 0, 0, 0, 0, 0, 0, 0)], 0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 255), st.integers(0, 3))
 def test_changed_bytes_are_refused_or_give_sightings(place: int, change: int, cut: int) -> None:
     """P5: nothing else can happen, whatever the bytes are."""

@@ -103,7 +103,7 @@ def test_a_trace_of_cameras_alone_is_a_trace(tmp_path: Path, setup: Setup) -> No
     assert {s.time_ns // NS for e in _epochs(tmp_path / "b.mcap") for s in e.sightings} == {4}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False))
 def test_however_it_is_interleaved_and_flushed_the_same_is_read(
     tmp_path_factory: pytest.TempPathFactory, setup: Setup, rng: random.Random
