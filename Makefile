@@ -51,6 +51,7 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.track_stream
 	@$(PYTHON) -m hil.stream_latency
 	@$(PYTHON) -m hil.ring_bench
+	@$(PYTHON) -m hil.sight_bench
 	@$(PYTHON) -m hil.stream_soak
 	@$(PYTHON) -m hil.node_day
 	@$(PYTHON) -m hil.installations

@@ -203,9 +203,11 @@ def _reading(
         plain = log_add(plain, path.log_mass)
     total = plain
     if wrong is not None:
-        # What has no story is taken to go with the camera as well as the best of those that have one.
-        best = max((path.log_seen - path.log_mass for _, path in complete + pending), default=0.0)
-        total = _mass(_Path(lost, lost, (), lost + best), wrong)
+        # What has no story is taken to go with the camera as well as what has one, on the whole.
+        seen = mass = -math.inf
+        for _, path in complete + pending:
+            seen, mass = log_add(seen, path.log_seen), log_add(mass, path.log_mass)
+        total = _mass(_Path(lost, lost, (), lost + seen - mass), wrong)
         for _, path in complete + pending:
             total = log_add(total, _mass(path, wrong))
     stories = [

@@ -17,7 +17,7 @@ from edge.fusion.sightings import KEPT_NS, Sightings
 from edge.trace.sighting import ShelfLook, SlotLook
 
 MOST_LOG = 6.0  # of any single number of a camera
-CLASS_MOST_LOG = 4.0
+CLASS_MOST_LOG, CLASS_MOST_GAIN = 5.0, 1.0
 SEEN_HAND = 0.0  # log ratio above which something was before a slot
 
 
@@ -150,7 +150,10 @@ def clipped(value: float, most: float) -> float:
 
 
 def _by_sku(ratios: Sequence[tuple[str, float]], sku_index: Mapping[str, int]) -> dict[int, float]:
-    return {sku_index[sku]: clipped(ratio, CLASS_MOST_LOG) for sku, ratio in ratios if sku in sku_index}
+    """Ratios by SKU index. However well one fits, something unknown may look so too; what lies between them stays."""
+    known = {sku_index[sku]: clipped(ratio, 2.0 * CLASS_MOST_LOG) for sku, ratio in ratios if sku in sku_index}
+    over = max(max(known.values(), default=0.0) - CLASS_MOST_GAIN, 0.0)
+    return {sku: max(ratio - over, -CLASS_MOST_LOG) for sku, ratio in known.items()}
 
 
 def _quiet(span: Span) -> bool:

@@ -42,7 +42,7 @@ def log_views(
         log -= math.log(0.5 + 0.5 * _mean(thing, len(all_spans)))
         best, of = HIDDEN_LOG, None
         for move in left:
-            value = _as_thing(move, thing, len(all_spans))
+            value = _as_thing(move, thing)
             if value > best:
                 best, of = value, move
         if of is not None:
@@ -83,11 +83,11 @@ def _things(spans: Mapping[int, Sequence[Span]]) -> tuple[list[dict[int, Span]],
     return [thing for _, thing in surest], plain
 
 
-def _as_thing(move: Move, thing: Mapping[int, Span], slots: int) -> float:
-    """Log ratio of a thing if it is this move; something unknown may be anywhere."""
+def _as_thing(move: Move, thing: Mapping[int, Span]) -> float:
+    """Log ratio of a thing if it is this move; something unknown may be in any slot."""
     sign, sku, slot, _ = move
     if slot < 0:
-        return math.log(_mean(thing, slots))
+        return max(span.moved(sign, sku) for span in thing.values())
     return thing[slot].moved(sign, sku) if slot in thing else -math.inf
 
 

@@ -34,6 +34,7 @@ PACE_BEFORE_NS, PACE_AFTER_NS = 500_000_000, 300_000_000  # a hand is on the she
 # Share and scale (mm/s) of speeds, each Rayleigh's: of those who take or put something, and of all who are near.
 REACHES = ((0.95, 130.0), (0.05, 450.0))
 IS_NEAR = ((0.60, 130.0), (0.40, 700.0))
+FASTEST_MM_S = 4000.0  # what is faster is a track that jumped
 PEOPLE_PER_M2 = 1.0  # before a shelf where something is taken, besides those who do it: people come in groups
 UNSEEN, UNSEEN_EVENTS = 0.02, 30.0  # of those who take something: not tracked; worth so many events
 MOST_EVENTS = 400.0
@@ -42,7 +43,7 @@ PARTS = 1_000_000  # a probability is told in so many
 HAND_S = 1.0  # a hand that takes something is at it for about this long
 BOTH_HANDS = 0.2  # at the least: how often one person does with both hands what two do who reach at once
 RECENT = 8  # movements of one board in some seconds
-LONELY = 0.9  # only one person can have been it: that one's place teaches where people stand
+LEAST_LEARNT = 0.02
 
 
 class Namer:
@@ -87,11 +88,9 @@ class Namer:
             self._unseen *= MOST_EVENTS / self._events
             self._events = MOST_EVENTS
         spot = self._spot(movement)
-        if spot.x_sd_mm <= SEEN_SD_MM:
-            _, stands = self._rates(movement, _time_sd_ns(event))
-            if len(stands) == 1:
-                ((name, stand),) = stands.items()
-                if who.get(name, 0.0) >= LONELY:
+        if spot.x_sd_mm <= SEEN_SD_MM:  # a place as wide as a slot says little of how people stand
+            for name, stand in self._rates(movement, _time_sd_ns(event))[1].items():
+                if who.get(name, 0.0) >= LEAST_LEARNT:
                     self._reach.learn(self._front, spot, stand, who[name])
 
     def _one_at_a_time(self, told: list[Shares], movements: Sequence[Movement]) -> list[Shares]:
@@ -128,9 +127,10 @@ class Namer:
             stand = self._stand(spot, now)
             if math.hypot(stand.along_mm, stand.out_mm) > FAR_MM + spot.x_sd_mm:
                 continue
-            stands[name] = stand
             pace = _pace(speed_mm_s(points, time_ns - PACE_BEFORE_NS, time_ns + PACE_AFTER_NS))
-            rates[name] = pace * self._mean_density(spot, points, time_ns, time_sd_ns)
+            rate = pace * self._mean_density(spot, points, time_ns, time_sd_ns)
+            if math.isfinite(rate):  # another node may send anything
+                stands[name], rates[name] = stand, rate
         return rates, stands
 
     def _mean_density(self, spot: Spot, points: Sequence[TrackPoint], time_ns: int, sd_ns: int) -> float:
@@ -207,12 +207,13 @@ def _put_of(movement: Movement, board: str) -> Put:
 
 def _pace(speed_mm_s: float) -> float:
     """How likely somebody who takes or puts something is as fast as that, beside anybody who is near."""
-    return _rayleigh(speed_mm_s, REACHES) / _rayleigh(speed_mm_s, IS_NEAR)
+    speed = min(speed_mm_s, FASTEST_MM_S)
+    return _rayleigh(speed, REACHES) / _rayleigh(speed, IS_NEAR)
 
 
 def _rayleigh(speed: float, parts: tuple[tuple[float, float], ...]) -> float:
     """Density of a mixture, without the factor ``speed`` that all have."""
-    return sum(share / (scale * scale) * math.exp(-0.5 * (speed / scale) ** 2) for share, scale in parts)
+    return sum(share / (scale * scale) * math.exp(-0.5 * (speed / scale) * (speed / scale)) for share, scale in parts)
 
 
 def _shared(rates: Shares) -> Shares:

@@ -9,6 +9,7 @@ puts by people of whom nothing was known, so that a wrong memory never outweighs
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,11 +112,7 @@ def heirs(name: str, now_ns: int, tracks: Mapping[str, Points]) -> Shares:
             key = old if points else ""
             found[key] = found.get(key, 0.0) + share
             continue
-        begun = {
-            other: _goes_on(points[-1], theirs[0])
-            for other, theirs in tracks.items()
-            if theirs[0].time_ns > points[-1].time_ns
-        }
+        begun = {other: _goes_on(points[-1], begin) for other, begin in _after(old, points[-1].time_ns, tracks).items()}
         none = 1.0 - GOES_ON
         total = none + sum(begun.values())
         found[""] = found.get("", 0.0) + share * none / total
@@ -127,6 +124,25 @@ def heirs(name: str, now_ns: int, tracks: Mapping[str, Points]) -> Shares:
     return found
 
 
+def _after(old: str, end_ns: int, tracks: Mapping[str, Points]) -> dict[str, TrackPoint]:
+    """The tracks that may go on where one ended, with their first point after that.
+
+    Of the same camera only new ones: two that it tells apart are two people. Another camera may have seen them before.
+    """
+    found = {}
+    for other, points in tracks.items():
+        if points[0].time_ns > end_ns:
+            found[other] = points[0]
+        elif points[-1].time_ns > end_ns and _camera(other) != _camera(old):
+            found[other] = points[bisect_right(points, end_ns, key=lambda point: point.time_ns)]
+    return found
+
+
+def _camera(track: str) -> str:
+    """Of a name as `TrackPoint.track` has it; any other name is of one and the same camera."""
+    return track.rsplit(".", 2)[0] if track.count(".") >= 2 else ""
+
+
 def _end_ns(name: str, tracks: Mapping[str, Points]) -> int:
     points = tracks.get(name)
     return points[-1].time_ns if points else 0
@@ -136,8 +152,10 @@ def _goes_on(end: TrackPoint, begin: TrackPoint) -> float:
     """How likely one track is the other's continuation, beside that the person came into sight anywhere."""
     gap_s = (begin.time_ns - end.time_ns) * 1e-9
     var = (JUMP_MM + JUMP_MM_S * gap_s) ** 2 + 0.5 * (end.xx_mm2 + end.yy_mm2 + begin.xx_mm2 + begin.yy_mm2)
-    away = (begin.x_mm - end.x_mm) ** 2 + (begin.y_mm - end.y_mm) ** 2
-    ratio = ROOM_M2 * 1e6 * math.exp(-0.5 * away / var) / (2.0 * math.pi * var)
+    away_mm = math.hypot(begin.x_mm - end.x_mm, begin.y_mm - end.y_mm)
+    if not (math.isfinite(away_mm) and 0.0 < var < math.inf):
+        return 0.0
+    ratio = ROOM_M2 * 1e6 * math.exp(-0.5 * (away_mm / var) * away_mm) / (2.0 * math.pi * var)
     return GOES_ON * ratio * _alike(end.clothes, begin.clothes)
 
 

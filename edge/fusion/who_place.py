@@ -63,7 +63,7 @@ class Front:
         """Of a place's covariance on the floor: along the shelf and out from it."""
         rx, ry, ox, oy = self.right_x, self.right_y, self.out_x, self.out_y
         along = rx * rx * xx + 2.0 * rx * ry * xy + ry * ry * yy
-        return along, ox * ox * xx + 2.0 * ox * oy * xy + oy * oy * yy
+        return max(along, 0.0), max(ox * ox * xx + 2.0 * ox * oy * xy + oy * oy * yy, 0.0)
 
 
 def front_of(board: Board) -> Front | None:

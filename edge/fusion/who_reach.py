@@ -1,9 +1,9 @@
 """How far people stand from what they reach for: a density over the floor, and what a board's own events add to it.
 
 Along the shelf a hand goes to either side; out from the board's front edge stands a body, never inside of the shelf.
-Both are mixtures of normal distributions, so that a track's own covariance is added exactly. Where only one person is
-near, that person's place says how people stand before this board, and how far its `place` in the node file, or the
-camera's floor map, is off: one step of expectation maximisation (Dempster, Laird and Rubin 1977) per such event.
+Both are mixtures of normal distributions, so that a track's own covariance is added exactly. Whoever it was, as far as
+that is known, shows how people stand before this board, and how far its `place` in the node file, or the camera's floor
+map, is off: one step of expectation maximisation (Dempster, Laird and Rubin 1977) per event.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Eye:
         self._wait_s = FIRST_WAIT_S
         self._asked_ns = 0
         self._said = ""
-        self._gone = False
+        self._gone = self._anew = False
         self._still_asked: queue.SimpleQueue[queue.SimpleQueue[bytes | DriverError]] = queue.SimpleQueue()
 
     def step(self) -> float:
@@ -120,6 +120,10 @@ class Eye:
             raise found
         return found
 
+    def look_anew(self) -> None:
+        """With the next picture, through a new look: what the old one knew of the shelf is no longer so; any thread."""
+        self._anew = True
+
     def leave(self) -> EyeFacts:
         """Nothing is told from now on, whatever still comes out of a driver that hangs; from any thread.
 
@@ -138,8 +142,7 @@ class Eye:
     def _bring_up(self) -> None:
         self.facts.starts += 1
         if self._look is None:
-            self._look = self._make_look(self.camera)
-            self._tell_problems(self._look)
+            self._open_look()
         driver = self._make(self.camera)
         try:
             driver.start()
@@ -152,7 +155,17 @@ class Eye:
         if self._gone:
             self._let_go()
 
+    def _open_look(self) -> None:
+        look = self._make_look(self.camera)
+        if self._look is not None:
+            self.facts.problems = ()
+        self._look = look
+        self._tell_problems(look)
+
     def _read(self, driver: CameraDriver) -> None:
+        if self._look is None or self._anew:
+            self._anew = False
+            self._open_look()
         assert self._look is not None
         now_ns = self._clock()
         frames = driver.read(now_ns)

@@ -122,6 +122,12 @@ class Eyes:
         """What was seen since the last call; for the loop, which it never keeps waiting."""
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
+    def look_anew(self) -> None:
+        """At boards, where something else lies now; people are followed on."""
+        for camera, thread in list(self._threads.items()):
+            if not self._cameras[camera].floor:
+                thread.eye.look_anew()
+
     def still(self, camera: str) -> bytes:
         """A JPEG of what a camera sees now, for somebody who asks for it; nothing is kept.
 

@@ -47,6 +47,8 @@ def reload(path: Path, loaded: Setup, running: Setup) -> Reload:
     stuck = [name for name in changed if name not in CHANGEABLE]
     if new.calibration != loaded.calibration:
         stuck.append("calibration records")
+    if new.cameras != loaded.cameras:
+        stuck.append("camera records")
     # The recording must say what fusion runs with. Where parts of the file don't count yet, its new text would lie.
     if "boards" in stuck and _misfits(new, running):
         names = ", ".join(_misfits(new, running))

@@ -284,6 +284,8 @@ class NodeRun:
             self._plain = plain
             self.digest = self._stock.digest = planogram_digest(plain)
             self.recording.begin_run(self.setup, number)
+            if self.sight is not None:
+                self.sight.replan(self.setup)
             self.outlet.note("planogram", {"digest": self.digest})
             log.info("planogram %s is in force", self.digest)
             return Fusion(self.setup, number)

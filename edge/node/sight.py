@@ -57,6 +57,11 @@ class Sight:
             seen.extend(self._receiver.take())
         return seen
 
+    def replan(self, setup: Setup) -> None:
+        """Another planogram is in force."""
+        self._setup = setup
+        self.eyes.look_anew()
+
     def parts(self) -> list[Part]:
         """For the supervisor."""
         eyes, link = self.eyes, self._link

@@ -38,6 +38,7 @@ LEAST_FILL = 0.25  # of the part of a box that nobody covers: less, and the pers
 LEAST_VISIBLE = 0.3  # of the box: if less is free, only colours can tell
 LEAST_ALIKE = 0.15
 LEAST_OWN = -0.3
+LEAST_LIKE = 0.3  # Bhattacharyya coefficient of one who comes into sight again with what was seen before
 HIDDEN_S = 3.0  # behind a post, a shelf
 COVERED_S = 6.0  # behind somebody
 LEFT_S = 0.4  # beyond the picture's edge
@@ -136,6 +137,8 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
     if free and like < LEAST_OWN:  # where the person should be, somebody else is to be seen
         free, alike, table.visible[k] = False, like, 0.0
     seen = table.fill[k] >= LEAST_FILL if free else alike >= LEAST_ALIKE
+    if seen and table.state[k] == HIDDEN and free:
+        seen = _likeness(table, k, desk) >= LEAST_LIKE
     if not seen:
         table.x[k, POSITION], table.y[k, POSITION] = predicted_x, predicted_y
         if table.state[k] == SEEN:
@@ -182,12 +185,18 @@ def _measure(picture: Picture, table: Table, k: int, sizes: Sizes, rooms: Rooms,
 
 
 @njit(cache=True)
+def _likeness(table: Table, k: int, desk: Desk) -> float:
+    """Of the clothes counted in ``desk.seen`` with those of track k; the counts become shares."""
+    for half in range(2):
+        desk.seen[half] /= max(desk.seen[half].sum(), 1.0)
+    return float(same_clothes(desk.seen, table.clothes[k]))
+
+
+@njit(cache=True)
 def _is_rather(picture: Picture, table: Table, sizes: Sizes, k: int, other: int, desk: Desk) -> bool:
     """Whether the clothes seen where both are, are rather those of track k than those of the other."""
     look_inside(picture, table, sizes, k, 0, 0.0, desk)
-    for half in range(2):
-        desk.seen[half] /= max(desk.seen[half].sum(), 1.0)
-    return bool(same_clothes(desk.seen, table.clothes[k]) > same_clothes(desk.seen, table.clothes[other]))
+    return bool(_likeness(table, k, desk) > _likeness(table, other, desk))
 
 
 @njit(cache=True)
@@ -195,11 +204,11 @@ def _drop_doubles(picture: Picture, table: Table, sizes: Sizes, desk: Desk, elap
     """Two boxes that together are no larger than one person are one; if both were alone before, only if that lasts."""
     height, width = picture.smooth.shape
     for k in range(MOST_TRACKS):
-        if table.state[k] not in (NEW, SEEN, HIDDEN):
+        if table.state[k] not in (NEW, SEEN):
             continue
         doubled, doubles = False, 0
         for other in range(MOST_TRACKS):
-            if other == k or table.state[other] not in (SEEN, HIDDEN) or table.born_ns[other] > table.born_ns[k]:
+            if other == k or table.state[other] != SEEN or table.born_ns[other] > table.born_ns[k]:
                 continue
             if table.born_ns[other] == table.born_ns[k] and other > k:
                 continue
@@ -219,11 +228,7 @@ def _drop_doubles(picture: Picture, table: Table, sizes: Sizes, desk: Desk, elap
                 break
         table.doubled_s[k] = table.doubled_s[k] + elapsed_s if doubled else 0.0
         if doubled and (table.alone_s[k] < ALONE_S or table.doubled_s[k] > DOUBLED_S):
-            if (
-                table.state[k] == SEEN
-                and table.state[doubles] == SEEN
-                and _is_rather(picture, table, sizes, k, doubles, desk)
-            ):
+            if table.state[k] == SEEN and _is_rather(picture, table, sizes, k, doubles, desk):
                 table.doubled_s[k] = 0.0
                 table.state[doubles] = LOST
             else:
@@ -299,7 +304,7 @@ def follow(
             if table.state[k] in (NEW, SEEN):
                 paint(table, k, MARGIN, 1, rooms.taken)
         bear_tracks(picture, rooms.taken, table, sizes, rooms.desk, rooms.blob_desk, now_ns)
-        confirm_tracks(table, now_ns)
+        confirm_tracks(table, sizes, now_ns)
         solve_sizes(sizes)
         _lay_ghosts(picture, model, table, elapsed_s)
     _lose(table, width, height, now_ns)

@@ -19,7 +19,7 @@ from edge.vision.motion import POSITION
 from edge.vision.sizes import Sizes, expected_size, learn_size
 from edge.vision.table import EMPTY, NEW, SEEN, Table
 
-TOO_LARGE = 1.25  # a track's box by what the detector saw of its person: others are in it
+OFF = 1.25  # of a side of a track's box by what the detector saw of its person, either way
 FIRST_ORDER = -1e18  # before everybody: what others cover of it isn't left out
 
 
@@ -34,16 +34,14 @@ def propose_tracks(
 ) -> int:
     """How many tracks on trial were made of ``unknown``; boxes in pixels of the working size.
 
-    ``owners``: what was seen of tracks, by identity, that have one of those in their box. A box that is larger than
-    its owner becomes the owner's.
+    ``owners``: what was seen of tracks, by identity. Without a floor map that says how large people are, a track whose
+    box is much larger (others are in it) or smaller (a part of somebody) takes the box that was seen.
     """
     made = 0
-    for identity, box in owners.items():
+    for identity, box in owners.items() if sizes.given.size == 0 else ():
         for k in np.flatnonzero((table.state == SEEN) & (table.identity == identity)).tolist():
             sides = _sides(sizes, picture, box)
-            if any(
-                not 1.0 / TOO_LARGE < float(table.size[k, side]) / sides[side] < TOO_LARGE for side in (WIDTH, HEIGHT)
-            ):
+            if any(not 1.0 / OFF < float(table.size[k, side]) / sides[side] < OFF for side in (WIDTH, HEIGHT)):
                 table.size[k, WIDTH], table.size[k, HEIGHT] = sides[WIDTH], sides[HEIGHT]
                 table.x[k, POSITION], table.y[k, POSITION] = _middle(box)
     for box in unknown:

@@ -12,6 +12,7 @@ from edge.vision.appearance import same_clothes
 from edge.vision.assign import NEVER, assign
 from edge.vision.fit import HEIGHT, WIDTH
 from edge.vision.motion import BODY_WIDTH_M, FASTEST_M_S, POSITION
+from edge.vision.sizes import Sizes
 from edge.vision.table import EMPTY, HIDDEN, LOST, MOST_TRACKS, NEW, SEEN, Table
 
 Floats = npt.NDArray[np.float64]
@@ -20,6 +21,7 @@ LEAST_HITS = 3
 LEAST_S = 0.3
 LEAST_WAY = 0.4  # of the box's width: what never leaves its place isn't a person
 LEAST_SAME = 0.6  # Bhattacharyya coefficient of the clothes
+STAYS_S, FILLED = 2.0, 0.6  # who stands in the outline that a body has there, by the floor map
 MAYBE_SAME = 0.4  # of one who has come in by half: worth a wait until more is to be seen
 WAIT_S = 1.0
 CLEARER = 0.15  # by how much more alike than anybody else is: what everybody wears says nothing
@@ -54,8 +56,11 @@ def _cost(table: Table, new: int, old: int, alike: Floats, maybe: bool, now_ns: 
 
 
 @njit(cache=True)
-def confirm_tracks(table: Table, now_ns: int) -> None:
-    """Confirm who has walked far enough; who looks like somebody lost or hidden is that one, walking or not."""
+def confirm_tracks(table: Table, sizes: Sizes, now_ns: int) -> None:
+    """Confirm who has walked far enough, or fills a body's known outline for long enough.
+
+    Who looks like somebody lost or hidden is that one, walking or not.
+    """
     ready = np.empty(MOST_TRACKS, np.int64)
     gone = np.empty(MOST_TRACKS, np.int64)
     walked = np.empty(MOST_TRACKS, np.bool_)
@@ -65,6 +70,8 @@ def confirm_tracks(table: Table, now_ns: int) -> None:
         if table.state[k] == NEW and table.hits[k] >= LEAST_HITS and (now_ns - table.born_ns[k]) * 1e-9 >= LEAST_S:
             dx, dy = table.x[k, POSITION] - table.first[k, 0], table.y[k, POSITION] - table.first[k, 1]
             walked[count] = math.sqrt(dx * dx + dy * dy) >= LEAST_WAY * table.size[k, WIDTH]
+            stays = sizes.nearness.size > 0 and (now_ns - table.born_ns[k]) * 1e-9 >= STAYS_S
+            walked[count] |= stays and table.fill[k] >= FILLED and table.ghost_s[k] == 0.0
             young[count] = (now_ns - table.born_ns[k]) * 1e-9 < WAIT_S
             ready[count] = k
             count += 1

@@ -43,7 +43,7 @@ def tell_clothes(model: Background, y: U8, table: Table) -> None:
                 for j in range(left, right):
                     if NEUTRAL - 1 <= model.raw[i, j] <= NEUTRAL:
                         value = np.int64(y[i, j])
-                        ratio = (value << 15) // max(np.int64(model.level[i, j]), 1)
+                        ratio = (value << 15) // max(int(model.level[i, j]), 1)
                         count += 1
                         light += value
                         light_square += value * value

@@ -19,7 +19,8 @@ from drivers.simulated.scene import Action, Lean, Pick
 from edge.config.setup import Setup
 from edge.fusion.credit import LEAST, MOST, Credit
 from edge.fusion.engine import Fusion
-from edge.fusion.looks import MOST_LOG, Eye, Span, clipped
+from edge.fusion.lattice import _Path, _reading
+from edge.fusion.looks import CLASS_MOST_GAIN, CLASS_MOST_LOG, MOST_LOG, Eye, Span, clipped
 from edge.fusion.views import log_unhandled, log_views
 from edge.trace.event import Event, Kind, Label, Status
 from edge.trace.sighting import ShelfLook, SlotLook
@@ -244,6 +245,29 @@ def test_several_units_of_one_slot_may_show_as_one_thing() -> None:
 def test_what_was_named_speaks_for_its_sku() -> None:
     span = dataclasses.replace(a_span(5.0, 1), left={0: 2.0, 1: -2.0})
     assert log_of([(-1, 0, 0, 1)], {0: [span]}) - log_of([(-1, 1, 0, 1)], {0: [span]}) == pytest.approx(4.0)
+
+
+def test_something_unknown_may_be_what_has_changed_in_any_slot() -> None:
+    spans = {0: [a_span(3.0, 1)], 1: [a_span(5.0, 1)]}
+    assert log_of([(1, -1, -1, 1)], spans) == pytest.approx(log_of([(1, 1, 1, 1)], spans))
+
+
+def test_however_well_a_product_fits_something_unknown_may_look_so() -> None:
+    eye = Eye(1)
+    look = SlotLook("A0", -4.0, 0, 5.0, 5.0, (("sku0", 8.0), ("sku1", 5.0)), (("sku0", -7.0),), 1)
+    eye.take(ShelfLook("eye", "b", 10**9, (look,)), {"A0": 0}, {"sku0": 0, "sku1": 1})
+    (span,) = eye.spans[0]
+    assert span.left == {0: CLASS_MOST_GAIN, 1: CLASS_MOST_GAIN - 3.0}
+    assert span.came == {0: -CLASS_MOST_LOG}
+
+
+def test_what_has_no_story_is_not_borne_out_by_an_unlikely_one() -> None:
+    """The camera's word for a story that the scale all but rules out is no word for those that nobody has named."""
+    likely, odd = (-1, 0, 0, 1), (-1, 1, 1, 1)
+    paths = [((likely,), _Path(0.0, 0.0, (), 1.0)), ((odd,), _Path(-30.0, -30.0, (), -22.0))]
+    told = _reading(paths, [], -8.0, 0.01).stories[0]
+    assert told.story == (likely,)
+    assert told.probability > 0.99
 
 
 def test_where_nobody_looked_anything_may_have_moved() -> None:

@@ -106,19 +106,31 @@ def test_a_holder_whose_track_was_lost_goes_on_under_another_name() -> None:
 
 
 def test_heirs_are_near_and_alike() -> None:
-    """And what can't be told is nobody's; all together are one."""
+    """And what can't be told is nobody's; all together are one. The new ones are near, unlike, far; one isn't new."""
     white, dark = (200, 128, 128, 180, 128, 128), (40, 128, 128, 30, 128, 128)
     tracks = {
-        "old": track("old", 0.0, until_s=5.0, clothes=white),
-        "near": track("near", 100.0, from_s=6.0, clothes=white),
-        "unlike": track("unlike", 100.0, from_s=6.0, clothes=dark),
-        "far": track("far", 4000.0, from_s=6.0, clothes=white),
-        "before": track("before", 0.0, from_s=1.0, clothes=white),
+        "eye.1.1": track("eye.1.1", 0.0, until_s=5.0, clothes=white),
+        "eye.1.2": track("eye.1.2", 100.0, from_s=6.0, clothes=white),
+        "eye.1.3": track("eye.1.3", 100.0, from_s=6.0, clothes=dark),
+        "eye.1.4": track("eye.1.4", 4000.0, from_s=6.0, clothes=white),
+        "eye.1.5": track("eye.1.5", 0.0, from_s=1.0, clothes=white),
     }
-    shares = heirs("old", 10_000_000_000, tracks)
-    assert shares["near"] > 0.9
-    assert shares.get("unlike", 0.0) < 0.05
-    assert "before" not in shares
+    shares = heirs("eye.1.1", 10_000_000_000, tracks)
+    assert shares["eye.1.2"] > 0.9
+    assert shares.get("eye.1.3", 0.0) < 0.05
+    assert "eye.1.5" not in shares
     assert abs(sum(shares.values()) - 1.0) < 1e-9
     assert heirs("never seen", 10_000_000_000, tracks) == {"": 1.0}
-    assert heirs("before", 10_000_000_000, tracks) == {"before": 1.0}
+    assert heirs("eye.1.5", 10_000_000_000, tracks) == {"eye.1.5": 1.0}
+
+
+def test_a_holder_goes_on_before_the_next_camera() -> None:
+    """Which saw them before the first camera lost them; one whom the first camera saw beside them is another one."""
+    tracks = {
+        "east.1.1": track("east.1.1", 0.0, until_s=5.0),
+        "east.1.2": track("east.1.2", 100.0),
+        "west.7.1": track("west.7.1", 100.0, from_s=3.0),
+    }
+    shares = heirs("east.1.1", 10_000_000_000, tracks)
+    assert shares["west.7.1"] > 0.8
+    assert "east.1.2" not in shares

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Any
 
 import pytest
 from who_people import WALL, Counter, S, sum_of, track
@@ -123,6 +125,19 @@ def test_probabilities_are_best_first_and_sum_to_one() -> None:
     assert len(event.who) <= 6
 
 
+@pytest.mark.parametrize("field", ["x_mm", "yy_mm2", "vx_mm_s"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1e300])
+def test_a_track_that_makes_no_sense_spoils_nothing(field: str, value: float) -> None:
+    changed: dict[str, Any] = {field: value}
+    broken = [dataclasses.replace(point, **changed) for point in track("broken", 100.0, until_s=9.8)]
+    short = [dataclasses.replace(point, track="short", **changed) for point in track("b", 100.0, from_s=9.9)]
+    counter = Counter(track("a", 0.0), broken, short)
+    counter.holds("broken")
+    _, event = counter.events(counter.movement(at_s=8.0), counter.movement(put=True))
+    assert sum_of(event.who) == pytest.approx(1.0, abs=1e-9)
+    assert dict(event.who)["a"] > 0.1
+
+
 def test_without_any_track_so_far_nobody_is_named() -> None:
     counter = Counter()
     assert counter.events(counter.movement())[0].who == ()
@@ -143,6 +158,15 @@ def test_a_board_learns_where_people_stand_before_it() -> None:
     after = counter.named(counter.movement(at_s=93.0), decided_s=95.0)[0]
     assert before["b"] > 0.5
     assert after["a"] > 0.7
+
+
+def test_it_learns_with_others_about() -> None:
+    """Two who stand at the same distance teach as much as they are likely to have been it, which is nothing."""
+    counter = Counter(track("a", -200.0, until_s=95.0), track("b", 200.0, until_s=95.0))
+    for k in range(40):
+        counter.settle(counter.movement(at_s=1.0 + 2.0 * k))
+    (who,) = counter.named(counter.movement(at_s=93.0), decided_s=95.0)
+    assert abs(who["a"] - who["b"]) < 0.02
 
 
 def test_a_board_that_no_camera_sees_learns_that_it_is_nobody_tracked() -> None:

@@ -85,7 +85,16 @@ def test_the_older_runtime_keeps_the_same_contract(tmp_path: Path) -> None:
         environment = dict(os.environ, NUMBA_CACHE_DIR=str(ROOT / ".venv-tflite" / "kernels"), RUNTIME_MEANT=TFLITE)
         environment.pop("PYTHONPATH", None)
         contract = "tests/inference/test_inference_contract.py"
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'other'}", contract]
+        command = [
+            str(python),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={tmp_path / 'other'}",
+            contract,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
         assert "skipped" not in done.stdout

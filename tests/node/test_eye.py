@@ -179,6 +179,18 @@ def test_a_video_that_ends_is_no_fault(bench: Bench) -> None:
     assert (bench.report()["state"], bench.report()["verdict"]) == ("ended", None)
 
 
+def test_it_looks_anew_when_something_else_lies_on_the_shelf(bench: Bench) -> None:
+    bench.see(bench.clock())
+    assert len(bench.looks) == 1
+    bench.problems = ("c1: now it has a problem",)
+    bench.eye.look_anew()
+    bench.see(bench.clock() + 1)
+    bench.see(bench.clock() + 2)
+    assert len(bench.looks) == 2
+    assert len(bench.ears.seen) == 3
+    assert bench.report()["problems"] == ["c1: now it has a problem"]
+
+
 def test_a_still_is_taken_for_who_asks_and_by_the_cameras_own_thread(bench: Bench) -> None:
     with pytest.raises(DriverError, match="no picture within"):
         bench.eye.still(0.0)

@@ -122,6 +122,22 @@ def test_other_nodes_hear_of_floors_that_could_be_seen_and_of_empty_ones_too(ben
     assert bench.listener.told == [("c1", 1, 1), ("c1", 2, 0)]
 
 
+def test_another_planogram_is_looked_at_anew_and_people_are_followed_on(bench: Bench) -> None:
+    made: list[str] = []
+
+    def look(camera: str) -> OnePerson:
+        made.append(camera)
+        return OnePerson(camera)
+
+    bench.eyes._look = look
+    bench.eyes.start()
+    until(lambda: len(bench.ceiling.made) == 2)
+    until(lambda: sorted(made) == ["c1", "s1"])
+    bench.eyes.look_anew()
+    until(lambda: len(made) == 3)
+    assert made[-1] == "s1"
+
+
 def test_the_rate_that_is_asked_for_is_the_options_or_the_drivers_own() -> None:
     assert (wanted_hz(FLOOR), wanted_hz(SHELF)) == (15.0, 5.0)
     video = Camera(driver=CameraDriverOptions(type="video", options={"file": "x.mp4"}), looks_at="floor")

@@ -44,6 +44,14 @@ def test_a_new_planogram_is_taken_over(node):
     assert planogram_digest(found.setup) != planogram_digest(running)
 
 
+def test_a_camera_and_its_record_count_after_a_restart(node):
+    running = load_setup(node)
+    node.write_text(node.read_text() + "cameras:\n  c1: {driver: simulated, looks_at: floor}\n")
+    found = reload(node, running, running)
+    assert found.setup is None
+    assert found.needs_restart == ("cameras",)
+
+
 def test_so_is_another_file_and_another_review_limit(node):
     running = load_setup(node)
     shutil.copy(node.with_name("planogram.yaml"), node.with_name("winter.yaml"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hil.track_score import Boxes, TrackScore, motmetrics_score, score_tracks
+from hil.track_score import Boxes, TrackScore, motmetrics_score, score_tracks, without_doubtful
 
 
 def _at(**lefts: float) -> Boxes:
@@ -26,6 +26,12 @@ def test_misses_false_boxes_and_a_switch_are_counted() -> None:
     ]
     score = score_tracks(frames)
     assert score == TrackScore(1 - 3 / 7, 2 * 5 / 14, 1, 1, 1, 7)
+
+
+def test_who_is_found_where_nobody_can_tell_is_neither_right_nor_wrong() -> None:
+    truth, found, doubtful = _at(n1=0), _at(n7=1, n8=50, n9=90), _at(n5=48, n6=2).box
+    assert without_doubtful(truth, found, doubtful).identity.tolist() == [7, 9]
+    assert without_doubtful(truth, found, doubtful[:0]).identity.tolist() == [7, 8, 9]
 
 
 def test_with_nobody_there_is_no_share() -> None:

@@ -100,9 +100,9 @@ def test_with_a_floor_map_it_is_known_how_large_people_are_before_anybody_came()
 
 
 def _away(shop: Shop, seed: int) -> npt.NDArray[np.float64]:
-    """How far the tracker's places are from the truth, mm and in standard deviations, float64[n, 2]."""
+    """How far the tracker's places are off, mm and in standard deviations, and its speed, mm/s: float64[n, 3]."""
     tracker = Tracker(_floor_map(PinholeCamera(shop), sd_px=0.5))
-    rows = []
+    rows, before = [], np.zeros(2)
     for seen in ceiling_scene(shop, seed, 16.0):
         tracks = [track for track in tracker.push(seen.frame) if not track.hidden]
         left, top, wide, high = seen.boxes.T if len(seen.boxes) else np.empty((4, 0))
@@ -114,7 +114,12 @@ def _away(shop: Shop, seed: int) -> npt.NDArray[np.float64]:
             xx, xy, yy = track.floor_covariance
             away = np.array(track.floor_mm) - 1000.0 * seen.places[0]
             squared = float(away @ np.linalg.solve(np.array([[xx, xy], [xy, yy]]), away))
-            rows.append((float(np.hypot(*away)), math.sqrt(squared)))
+            assert track.floor_velocity_mm_s is not None
+            speed = 1000.0 * (seen.places[0] - before) * shop.rate_hz
+            rows.append(
+                (float(np.hypot(*away)), math.sqrt(squared), float(np.hypot(*(track.floor_velocity_mm_s - speed))))
+            )
+        before = seen.places[0] if len(seen.places) else before
     return np.array(rows)
 
 
@@ -125,3 +130,4 @@ def test_the_tracker_says_where_on_the_floor_somebody_is_and_how_surely(tilt_deg
     assert len(away) > 20
     assert np.median(away[:, 0]) < 150
     assert np.mean(away[:, 1] < math.sqrt(5.991)) > 0.8
+    assert np.median(away[:, 2]) < 350
