@@ -86,7 +86,7 @@ class Tracker:
         self._pictures = 0
 
     def push(self, frame: Frame) -> list[Track]:
-        """The people in this frame, by identity.
+        """The people in this frame, by identity: those whose box has its middle in the picture.
 
         Raises FrameShapeError if the frame isn't like the first one, FrameTimeError if it is older than the one before;
         such a frame changes nothing.
@@ -225,6 +225,8 @@ class Tracker:
             x, y, wide, high = (
                 float(value) * scale for value in (table.x[k, 0], table.y[k, 0], table.size[k, 0], table.size[k, 1])
             )
+            if not (0.0 <= x < across and 0.0 <= y < down):
+                continue
             mean_colours(table.clothes[k], self._colours)
             foot, floor_mm, covariance, speed = (x, y + 0.5 * high), None, None, None
             if self._upright is not None and not self._moved:

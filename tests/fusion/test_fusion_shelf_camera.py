@@ -20,6 +20,7 @@ from edge.config.setup import Setup
 from edge.fusion.credit import LEAST, MOST, Credit
 from edge.fusion.engine import Fusion
 from edge.fusion.lattice import _Path, _reading
+from edge.fusion.links import Story
 from edge.fusion.looks import CLASS_MOST_GAIN, CLASS_MOST_LOG, MOST_LOG, Eye, Span, clipped
 from edge.fusion.views import log_unhandled, log_views
 from edge.trace.event import Event, Kind, Label, Status
@@ -264,7 +265,7 @@ def test_however_well_a_product_fits_something_unknown_may_look_so() -> None:
 def test_what_has_no_story_is_not_borne_out_by_an_unlikely_one() -> None:
     """The camera's word for a story that the scale all but rules out is no word for those that nobody has named."""
     likely, odd = (-1, 0, 0, 1), (-1, 1, 1, 1)
-    paths = [((likely,), _Path(0.0, 0.0, (), 1.0)), ((odd,), _Path(-30.0, -30.0, (), -22.0))]
+    paths: list[tuple[Story, _Path]] = [((likely,), _Path(0.0, 0.0, (), 1.0)), ((odd,), _Path(-30.0, -30.0, (), -22.0))]
     told = _reading(paths, [], -8.0, 0.01).stories[0]
     assert told.story == (likely,)
     assert told.probability > 0.99

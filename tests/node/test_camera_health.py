@@ -24,7 +24,7 @@ from drivers.camera.scenes.spoilt import Spoil, spoilt
 from drivers.camera.simulated import SimulatedCamera
 from drivers.errors import DriverError
 from drivers.frames import Frame
-from edge.cli.monitor_parts import camera_lines
+from edge.cli.monitor_parts import camera_lines, event_lines
 from edge.cli.monitor_screen import Look, frame
 from edge.config.setup import load_setup
 from edge.node.camera_verdicts import camera_findings, camera_parts, camera_problems
@@ -255,3 +255,20 @@ def test_a_camera_that_gives_no_still_is_told_and_the_others_are_taken() -> None
     said: list[str] = []
     assert stills_of(("c1", "c2"), still, said.append) == {"c2": b"jpeg"}
     assert "c1: no frame yet" in said[0]
+
+
+def test_the_monitor_says_who_it_was_where_somebody_was_seen() -> None:
+    event = {
+        "event_id": "b1-1", "status": "final", "kind": "pick", "board": "b1", "slot": "A1", "sku": "cola",
+        "quantity": 1, "grams": -352.0, "x_mm": 1.0, "y_mm": 1.0, "confidence": 0.99, "needs_review": False, "time": 1,
+    }  # fmt: skip
+    told = Told({"c1": WELL})
+    told._answers[0]["events"] = [
+        {**event, "who": {"c1.7.3": 0.9, "": 0.1}},
+        {**event, "event_id": "b1-2", "who": {}},
+    ]
+    monitor = Monitor(told)
+    monitor.update()
+    assert {each.event_id: each.who for each in monitor.view(5).events} == {"b1-1": "c1.7.3", "b1-2": ""}
+    text = "\n".join(line.plain for line in event_lines(monitor.view(5), 120, 5))
+    assert text.count("by c1.7.3") == 1

@@ -27,7 +27,7 @@ from edge.trace.reader import TraceReader
 from edge.trace.sighting import Sighting, TrackPoint
 from edge.trace.writer import TraceWriter
 
-SECONDS = 16
+SECONDS = 12
 
 
 @cache

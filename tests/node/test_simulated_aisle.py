@@ -20,7 +20,7 @@ from edge.trace.event import Status
 from edge.vision.look import Look
 
 CAMERA = "cameras:\n  c1: {driver: {type: simulated, size: [160, 120]}, looks_at: floor}\n"
-SECONDS = 22
+SECONDS = 16
 
 
 def test_who_is_needed_stands_there_in_time_and_stays_as_long() -> None:
@@ -73,7 +73,7 @@ def test_live_events_say_who_it_was(tmp_path: Path) -> None:
         walked.append((clock(), {person.identity: (1000 * person.x, 1000 * person.y) for person in people}))
     loop.finish()
     finals = [event for event in kept.events if event.status is Status.FINAL]
-    assert len(finals) >= 3
+    assert len(finals) >= 2
     visits = list(hardware._aisle.aisle.visits)
     for event in finals:
         need, identity = min(visits, key=lambda visit: abs(begin_ns + visit[0].at_s * S - event.time_ns))

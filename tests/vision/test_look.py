@@ -64,7 +64,7 @@ def setup_with(**records: CameraRecord) -> Setup:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[CeilingPicture]:
-    return list(ceiling_scene(SHOP, 21, 12.0, "c1"))
+    return list(ceiling_scene(SHOP, 21, 9.0, "c1"))
 
 
 def test_people_are_told_where_they_stand_in_the_store(pictures: list[CeilingPicture]) -> None:
@@ -106,7 +106,7 @@ def test_the_same_frames_give_the_same_sightings(pictures: list[CeilingPicture])
 def test_frames_of_another_size_begin_anew_under_other_names(pictures: list[CeilingPicture]) -> None:
     look = Look("c1", setup_with(c1=record("c1")), 65_535)
     before = {point.track for each in pictures for point in look.push(each.frame)}
-    larger = [_doubled(each.frame, 12 * 10**9) for each in pictures]
+    larger = [_doubled(each.frame, 9 * 10**9) for each in pictures]
     after = {point.track for frame in larger for point in look.push(frame)}
     assert before
     assert after
