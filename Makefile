@@ -58,6 +58,9 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.rig_calibration
 	@$(PYTHON) -m hil.long_runs
 	@$(PYTHON) -m hil.camera_calibration
+	@$(PYTHON) -m hil.products
+	@$(PYTHON) -m hil.who
+	@$(PYTHON) -m hil.shelf_camera
 	@$(PYTHON) -m hil.diagnosis_matrix
 	@$(PYTHON) -m hil.node_faults
 

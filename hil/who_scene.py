@@ -26,7 +26,7 @@ from hil.who_people import Crowd, Deed, Manners, Played, Shelf, Visits, visits, 
 from hil.who_sight import Seen, Sight, sight_of
 
 Floats = npt.NDArray[np.float64]
-FIRST_SEED = {"tuning": 400_000, "reporting": 93_000_000}
+FIRST_SEED = {"tuning": 400_000, "reporting": 95_000_000}
 STOCK = 12  # units in each slot: nobody runs out of what people want
 LAYOUTS = ("corners", "two", "lanes")
 

@@ -104,9 +104,8 @@ class Seen:
         log = sum(self._holds[i + 1 : j])
         waiting = tuple(slot for slot, found in enumerate(self._open) if i in found or j in found)
         for slot in sorted({move[2] for move in story}):
-            log += (
-                self._hand(slot, i, j) if slot >= 0 else max(self._hand(each, i, j) for each in range(len(self._open)))
-            )
+            where = range(len(self._open)) if slot < 0 else (slot,)  # something unknown may be in any
+            log += max((self._hand(each, i, j) for each in where), default=0.0)
         here = tuple(move for move in story if move[2] not in waiting)
         slots = tuple(slot for slot in range(len(self._open)) if slot not in waiting)
         return log + self._views(slots, i, j, here), waiting

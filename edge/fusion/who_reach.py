@@ -15,7 +15,7 @@ from edge.fusion.who_place import Front, Spot, Stand
 
 # Share, standard deviation along the shelf and out from it, mm. Arms are 0.6 to 0.75 m long; most hands go straight
 # ahead, some to the side, and some of the people are seen elsewhere than they are.
-PARTS = ((0.60, 150.0, 130.0), (0.32, 280.0, 190.0), (0.08, 450.0, 300.0))
+PARTS = ((0.62, 130.0, 110.0), (0.30, 260.0, 170.0), (0.08, 450.0, 300.0))
 OUT_MM = 430.0  # of the middle of a body before the front edge, for what lies right there
 OUT_PER_DEPTH = -0.3  # one steps nearer for what lies behind
 SHOULDER_MM, ARM_MM, LEAST_ARM_MM = 1350.0, 650.0, 300.0  # above the shoulder an arm reaches less far

@@ -304,7 +304,7 @@ def follow(
             if table.state[k] in (NEW, SEEN):
                 paint(table, k, MARGIN, 1, rooms.taken)
         bear_tracks(picture, rooms.taken, table, sizes, rooms.desk, rooms.blob_desk, now_ns)
-        confirm_tracks(table, sizes, now_ns)
+        confirm_tracks(table, sizes, width, height, now_ns)
         solve_sizes(sizes)
         _lay_ghosts(picture, model, table, elapsed_s)
     _lose(table, width, height, now_ns)

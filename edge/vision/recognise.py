@@ -56,7 +56,7 @@ def _cost(table: Table, new: int, old: int, alike: Floats, maybe: bool, now_ns: 
 
 
 @njit(cache=True)
-def confirm_tracks(table: Table, sizes: Sizes, now_ns: int) -> None:
+def confirm_tracks(table: Table, sizes: Sizes, width: int, height: int, now_ns: int) -> None:
     """Confirm who has walked far enough, or fills a body's known outline for long enough.
 
     Who looks like somebody lost or hidden is that one, walking or not.
@@ -71,6 +71,8 @@ def confirm_tracks(table: Table, sizes: Sizes, now_ns: int) -> None:
             dx, dy = table.x[k, POSITION] - table.first[k, 0], table.y[k, POSITION] - table.first[k, 1]
             walked[count] = math.sqrt(dx * dx + dy * dy) >= LEAST_WAY * table.size[k, WIDTH]
             stays = sizes.nearness.size > 0 and (now_ns - table.born_ns[k]) * 1e-9 >= STAYS_S
+            inside = 0.0 <= table.x[k, POSITION] < width and 0.0 <= table.y[k, POSITION] < height
+            walked[count] = walked[count] and inside  # a light that is switched seems to walk out over the edge
             walked[count] |= stays and table.fill[k] >= FILLED and table.ghost_s[k] == 0.0
             young[count] = (now_ns - table.born_ns[k]) * 1e-9 < WAIT_S
             ready[count] = k

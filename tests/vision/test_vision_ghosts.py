@@ -187,5 +187,14 @@ def test_who_fills_the_outline_of_a_body_is_somebody_without_a_step_and_a_thing_
         table = _table(32.0, 32.0)
         table.state[0], table.hits[0], table.fill[0] = NEW, 20, fill
         table.first[0] = 32.0, 32.0
-        confirm_tracks(table, sizes, round(age_s * 1e9))
+        confirm_tracks(table, sizes, 64, 64, round(age_s * 1e9))
+        assert table.state[0] == state
+
+
+def test_nobody_is_confirmed_by_walking_out_of_the_picture() -> None:
+    for x, state in ((50.0, SEEN), (70.0, NEW)):
+        table = _table(x, 32.0)
+        table.state[0], table.hits[0] = NEW, 20
+        table.first[0] = 30.0, 32.0
+        confirm_tracks(table, new_sizes(), 64, 64, 500_000_000)
         assert table.state[0] == state
