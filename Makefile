@@ -57,6 +57,9 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.installations
 	@$(PYTHON) -m hil.rig_calibration
 	@$(PYTHON) -m hil.long_runs
+	-@$(PYTHON) -m hil.ceiling
+	@$(PYTHON) -m hil.street
+	-@$(PYTHON) -m hil.vision_cost
 	@$(PYTHON) -m hil.camera_calibration
 	@$(PYTHON) -m hil.products
 	@$(PYTHON) -m hil.who
