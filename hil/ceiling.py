@@ -29,6 +29,7 @@ from hil.track_score import Boxes, TrackScore, found_boxes, overlap, score_track
 Floats = npt.NDArray[np.float64]
 
 TUNING, REPORTING = (2101, 2102), (8641, 8642)
+EMPTY_TUNING, EMPTY_REPORTING = 8641, 9107  # the first was reported once: a door at the edge was ten false tracks
 LEAST_IDF1 = 0.95
 STREET = Shop(
     768, 576, 7.0, height_m=6.0, tilt_deg=66.0, view_deg=48.0, people=6, far_m=22.0, pause_share=0.3, noise=3.0,
@@ -142,7 +143,7 @@ def main() -> int:
             missed.append(f"{name}: IDF1 {tracks.idf1:.3f}, target {LEAST_IDF1}")
     if chosen.empty_minutes:
         shop = Shop(rate_hz=5.0, exposure_s=37.0, light_switch_s=61.0, door=True)
-        nobody = false_tracks(shop, seeds[0], 60.0 * chosen.empty_minutes)
+        nobody = false_tracks(shop, EMPTY_TUNING if chosen.tune else EMPTY_REPORTING, 60.0 * chosen.empty_minutes)
         write(f"{chosen.empty_minutes:.0f} minutes of an empty shop with a door, a lamp and a light switch: ")
         write(f"{nobody} false tracks\n")
         if nobody:

@@ -4,6 +4,9 @@ Each person near is a source of movements whose rate hangs on where they stand f
 they stand at all, on whether they are there (`who_tracks`), and, of a put, on what they hold (`who_holds`). Somebody
 whom no camera follows is a source like them, everywhere alike. Which of several Poisson sources an event came from has
 the probability of its share of the rates at that time. Two people at one distance are two at a half each.
+
+While nobody has been tracked anywhere for `SILENT_NS`, cameras may as well be off: nothing is known, or said.
+How many aren't tracked is learnt only where somebody near is, so that an outage teaches nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ TIME_SD_S, TIME_SD_SHARE = 0.15, 0.05  # of an event's time: at the least, and o
 HERMITE = ((-(3.0**0.5), 1 / 6), (0.0, 2 / 3), (3.0**0.5, 1 / 6))  # Gauss-Hermite points and weights
 LOOK_NS = 6_000_000_000  # as far around an event as a track's points may tell something
 FAR_MM = 3000.0
+SILENT_NS = 30_000_000_000  # without a point of anybody, however empty the aisles: whether a camera works isn't known
 PACE_BEFORE_NS, PACE_AFTER_NS = 500_000_000, 300_000_000  # a hand is on the shelf for 0.5 to 3 s
 # Share and scale (mm/s) of speeds, each Rayleigh's: of those who take or put something, and of all who are near.
 REACHES = ((0.95, 130.0), (0.05, 450.0))
@@ -37,7 +41,10 @@ IS_NEAR = ((0.60, 130.0), (0.40, 700.0))
 FASTEST_MM_S = 4000.0  # what is faster is a track that jumped
 PEOPLE_PER_M2 = 1.0  # before a shelf where something is taken, besides those who do it: people come in groups
 UNSEEN, UNSEEN_EVENTS = 0.02, 30.0  # of those who take something: not tracked; worth so many events
-MOST_EVENTS = 400.0
+# A tracker that misses more than this beside those it follows isn't one; rather is a camera knocked or covered, or sees
+# only what is beside this board. That ends some day, and whoever then stands right there must soon be named again.
+MOST_UNSEEN = 0.3
+MOST_EVENTS = 400.0  # older ones are forgotten
 NAMES_MOST, LEAST_TOLD = 5, 0.001
 PARTS = 1_000_000  # a probability is told in so many
 HAND_S = 1.0  # a hand that takes something is at it for about this long
@@ -61,7 +68,7 @@ class Namer:
         if not events or not self._sightings.tracked_by(decided_ns):
             return list(events)
         told = [
-            _shared(self._rates(movement, _time_sd_ns(event))[0])
+            _shared(self._rates(movement, _time_sd_ns(event))[0]) if self._anybody(movement.time_ns) else {}
             for event, movement in zip(events, movements, strict=True)
         ]
         told = self._one_at_a_time(told, movements)
@@ -83,15 +90,24 @@ class Namer:
             return
         who = dict(event.who)
         self._recent.append((movement.time_ns, who))
-        self._events, self._unseen = self._events + 1.0, self._unseen + who.get("", 0.0)
-        if self._events > MOST_EVENTS:
-            self._unseen *= MOST_EVENTS / self._events
-            self._events = MOST_EVENTS
+        stands = self._rates(movement, _time_sd_ns(event))[1]
+        if stands:  # else cameras may be off here; and with nobody to choose from, the share isn't asked for
+            self._count(who.get("", 0.0))
         spot = self._spot(movement)
         if spot.x_sd_mm <= SEEN_SD_MM:  # a place as wide as a slot says little of how people stand
-            for name, stand in self._rates(movement, _time_sd_ns(event))[1].items():
+            for name, stand in stands.items():
                 if who.get(name, 0.0) >= LEAST_LEARNT:
                     self._reach.learn(self._front, spot, stand, who[name])
+
+    def _count(self, unseen: float) -> None:
+        """One more event, with the chance that it was somebody who isn't tracked."""
+        keep = min(MOST_EVENTS / (self._events + 1.0), 1.0)
+        self._events = (self._events + 1.0) * keep
+        self._unseen = min((self._unseen + unseen) * keep, MOST_UNSEEN * self._events)
+
+    def _anybody(self, time_ns: int) -> bool:
+        """Whether anybody was tracked anywhere about then."""
+        return bool(self._sightings.tracks(time_ns - SILENT_NS, time_ns + LOOK_NS))
 
     def _one_at_a_time(self, told: list[Shares], movements: Sequence[Movement]) -> list[Shares]:
         """Two movements at nearly the same time are rarely one person's: who surely made one hardly made the other."""
@@ -168,7 +184,7 @@ class Namer:
             held = holding(put, units, by_place, self._skus, tracks)
             told[k] = _shared({name: share * held.factor[name] for name, share in by_place.items()})
             returned = held.returned(told[k])
-            for pick in sorted({out[j][1] for j in returned} - {-1}):
+            for pick in sorted({out[j][1] for j in returned} - {-1}) if by_place else ():
                 told[pick] = self._looked_back(pick, told[pick], by_place, put, out, units, tracks)
             for _ in range(min(quantity, len(returned))):
                 gone = max(returned, key=lambda j: (returned[j], -j))
@@ -222,7 +238,9 @@ def _shared(rates: Shares) -> Shares:
 
 
 def _told(shares: Shares) -> Who:
-    """Best first, rounded down; what is too little to be told is nobody's, and all together are 1."""
+    """Best first, rounded down; what is too little to be told is nobody's, and all together are 1. None of none."""
+    if not shares:
+        return ()
     best = sorted(((p, name) for name, p in shares.items() if name), key=lambda entry: (-entry[0], entry[1]))
     kept = [(name, math.floor(p * PARTS) / PARTS) for p, name in best[:NAMES_MOST] if p >= LEAST_TOLD]
     nobody = round(1.0 - sum(p for _, p in kept), 6)

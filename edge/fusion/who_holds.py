@@ -29,6 +29,7 @@ ROOM_M2 = 30.0  # in which people come into sight who weren't tracked before
 CLOTHES_SD, CLOTHES_APART_SD = 12.0, 45.0  # of a mean colour: of one person, between two
 CLOTHES_RATIO = (1e-2, 1e2)
 LEAST_SHARE = 0.005
+UNKNOWN = "?"  # no track's name: who has what was taken while no camera worked
 
 Shares = dict[str, float]
 Points = Sequence[TrackPoint]
@@ -41,7 +42,7 @@ class Holding:
     Attributes:
         factor: by track ("" for somebody who isn't tracked): how likely to put this, beside somebody who surely holds
             any unit of the product.
-        has: of each unit that is out, who has it and it is of this product.
+        has: of each unit that is out, who has it and it is of this product; `UNKNOWN` may be anybody.
         fits: of each unit, how well its weight would be the one, beside any unit of the product.
     """
 
@@ -92,6 +93,9 @@ def _has(unit: HandUnit, put: Put, tracks: Mapping[str, Points]) -> Shares:
         for old, p in unit.who:
             for name, share in heirs(old, put.time_ns, tracks).items():
                 found[name] = found.get(name, 0.0) + may_be * p * share
+        unknown = 1.0 - sum(p for _, p in unit.who)
+        if unknown > LEAST_SHARE:
+            found[UNKNOWN] = may_be * unknown
     return found
 
 

@@ -22,6 +22,7 @@ LEAST_S = 0.3
 LEAST_WAY = 0.4  # of the box's width: what never leaves its place isn't a person
 LEAST_SAME = 0.6  # Bhattacharyya coefficient of the clothes
 STAYS_S, FILLED = 2.0, 0.6  # who stands in the outline that a body has there, by the floor map
+CLEAR = 0.05  # of the box: so far from the picture's edge is all of somebody to be seen
 MAYBE_SAME = 0.4  # of one who has come in by half: worth a wait until more is to be seen
 WAIT_S = 1.0
 CLEARER = 0.15  # by how much more alike than anybody else is: what everybody wears says nothing
@@ -56,6 +57,14 @@ def _cost(table: Table, new: int, old: int, alike: Floats, maybe: bool, now_ns: 
 
 
 @njit(cache=True)
+def _whole(table: Table, k: int, width: int, height: int) -> bool:
+    """Whether the box of track k is in the picture on all sides, and clear of its edge."""
+    half_x, half_y = (0.5 + CLEAR) * table.size[k, WIDTH], (0.5 + CLEAR) * table.size[k, HEIGHT]
+    x, y = table.x[k, POSITION], table.y[k, POSITION]
+    return bool(half_x <= x <= width - half_x and half_y <= y <= height - half_y)
+
+
+@njit(cache=True)
 def confirm_tracks(table: Table, sizes: Sizes, width: int, height: int, now_ns: int) -> None:
     """Confirm who has walked far enough, or fills a body's known outline for long enough.
 
@@ -73,6 +82,7 @@ def confirm_tracks(table: Table, sizes: Sizes, width: int, height: int, now_ns: 
             stays = sizes.nearness.size > 0 and (now_ns - table.born_ns[k]) * 1e-9 >= STAYS_S
             inside = 0.0 <= table.x[k, POSITION] < width and 0.0 <= table.y[k, POSITION] < height
             walked[count] = walked[count] and inside  # a light that is switched seems to walk out over the edge
+            stays = stays and _whole(table, k, width, height)  # a door that swings at the edge fills its part of one
             walked[count] |= stays and table.fill[k] >= FILLED and table.ghost_s[k] == 0.0
             young[count] = (now_ns - table.born_ns[k]) * 1e-9 < WAIT_S
             ready[count] = k

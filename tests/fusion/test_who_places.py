@@ -167,13 +167,3 @@ def test_it_learns_with_others_about() -> None:
         counter.settle(counter.movement(at_s=1.0 + 2.0 * k))
     (who,) = counter.named(counter.movement(at_s=93.0), decided_s=95.0)
     assert abs(who["a"] - who["b"]) < 0.02
-
-
-def test_a_board_that_no_camera_sees_learns_that_it_is_nobody_tracked() -> None:
-    counter = Counter(track("stands by", 600.0, from_s=90.0, until_s=95.0), track("elsewhere", 9000.0, until_s=95.0))
-    before = counter.named(counter.movement(at_s=93.0), decided_s=95.0)[0]
-    for k in range(40):
-        counter.settle(counter.movement(at_s=1.0 + 2.0 * k))
-    after = counter.named(counter.movement(at_s=93.0), decided_s=95.0)[0]
-    assert before["stands by"] > 0.5
-    assert after[""] > 0.8

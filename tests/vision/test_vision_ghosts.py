@@ -198,3 +198,15 @@ def test_nobody_is_confirmed_by_walking_out_of_the_picture() -> None:
         table.first[0] = 30.0, 32.0
         confirm_tracks(table, new_sizes(), 64, 64, 500_000_000)
         assert table.state[0] == state
+
+
+def test_a_thing_at_the_edge_of_the_picture_does_not_become_somebody_by_staying_there() -> None:
+    """A door that swings fills the part of an outline that is in the picture."""
+    shapes = np.tile((0.0, 0.0, 1.0, 1.0), (8, 8, STRIPS, 1)), np.full((8, 8), -3000.0)
+    outlines = new_sizes(np.tile((10.0, 24.0), (8, 8, 1)), shapes)
+    for x, y, state in ((32.0, 32.0, SEEN), (5.0, 32.0, NEW), (59.0, 32.0, NEW), (32.0, 12.0, NEW), (32.0, 52.0, NEW)):
+        table = _table(x, y)
+        table.state[0], table.hits[0], table.fill[0] = NEW, 20, 0.8
+        table.first[0] = x, y
+        confirm_tracks(table, outlines, 64, 64, 2_500_000_000)
+        assert table.state[0] == state

@@ -53,6 +53,8 @@ def the_setup() -> Setup:
 class Namer:
     """Remembers what it was asked, and knows everything."""
 
+    problem = ""
+
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, int, int]] = []
 
