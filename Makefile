@@ -26,12 +26,13 @@ help:
 demo: .venv/.demo
 	@.venv/bin/shelfedge demo
 
-# While the linters run, the kernels are compiled for the tests: a minute that nobody has to wait for.
+# While the linters run, the kernels are compiled for the tests: a minute that nobody has to wait for. Those of cameras
+# are needed later, so they follow while the first tests run.
 test: .venv/.dev .venv-tflite/.made tools
 	@$(PYTHON) -m edge.node.warm_up >/dev/null 2>&1 & kernels=$$!; \
 	$(MAKE) --no-print-directory lint || { kill $$kernels; exit 1; }; \
 	wait $$kernels; true
-	$(PYTHON) -m pytest -n 3 --dist worksteal
+	@$(PYTHON) -m edge.node.warm_up sight >/dev/null 2>&1 & $(PYTHON) -m pytest -n 3 --dist worksteal
 
 hil: .venv/.dev tools
 	BENCH="$(BENCH)" $(PYTHON) -m pytest tests/hil

@@ -116,7 +116,11 @@ class RecordStore(Generic[R]):
         return self.kind.written(self._chosen(name, number))
 
     def check_writable(self, name: str) -> None:
-        """Try out, before somebody spends minutes on a run, whether its record could be saved. Raises StoreError."""
+        """Try out, before somebody spends minutes on a run, whether its record could be saved. Raises StoreError.
+
+        A folder that wasn't there isn't there afterwards: nothing may come of the run.
+        """
+        new = not self.folder.is_dir()
         with self._locked(self.path(name)):
             probe = self.path(name).with_name(f"{self.path(name).name}.probe")
             try:
@@ -129,6 +133,9 @@ class RecordStore(Generic[R]):
             finally:
                 with contextlib.suppress(OSError):
                     probe.unlink()
+                if new:
+                    with contextlib.suppress(OSError):  # another program's record is in it meanwhile
+                        self.folder.rmdir()
 
     def save(self, record: R) -> int:
         """Put a record into use and keep the former one; its number.

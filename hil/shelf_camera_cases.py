@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,8 +139,3 @@ def _shelf(kind: str, split: str, seed: int, index: int):  # type: ignore[no-unt
         for k, sku in enumerate(skus)
     ]
     return setup_of(f"{kind}-{seed}", [BoardText("b1", width, depth, 80, cells)], skus, places), {}
-
-
-def scripted(scene: ShelfScene, handlings: Sequence[Handling]) -> ShelfScene:
-    """The same scene with other hands before the camera (the scale feels what it felt)."""
-    return dataclasses.replace(scene, handlings=tuple(handlings))

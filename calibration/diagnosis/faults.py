@@ -69,6 +69,7 @@ class Fault(StrEnum):
     MOVED = "camera moved"
     FEW_PICTURES = "too few pictures"
     LEFT_OUT = "pictures left out"
+    LATE_PICTURES = "pictures too late"
     DISBELIEVED = "camera and scale disagree"
     MODEL = "model not used"
     NO_TRACKS = "no tracks from a node"
@@ -153,6 +154,7 @@ _REMEDIES: dict[Fault, str] = {
     Fault.MOVED: "put it back where it looked, or run `shelfedge calibrate camera` and restart the node",
     Fault.FEW_PICTURES: "take load off this machine and look after its cooling, or lower rate_hz or size",
     Fault.LEFT_OUT: "lower rate_hz or size of this camera, or give the node fewer cameras",
+    Fault.LATE_PICTURES: "this machine is too busy: lower rate_hz or size of its cameras, or end what else `top` shows",
     Fault.DISBELIEVED: "check where it points, clean it, and run `shelfedge calibrate camera`",
     Fault.MODEL: "correct model and labels of this camera in the node file",
     Fault.NO_TRACKS: "look whether that node runs, sees people and reaches the broker",

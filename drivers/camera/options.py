@@ -61,7 +61,7 @@ class PicameraOptions(Options):
 class SimulatedCameraOptions(Options):
     """Options of the `simulated` camera."""
 
-    scene: Literal["ceiling", "shelf"] = Field("ceiling", description="ceiling or shelf")
+    scene: Literal["ceiling", "shelf"] = Field("ceiling", description="ceiling or shelf; else what it looks at")
     size: list[int] = Field([320, 240], description=_SIZE)
     rate_hz: float = Field(15.0, gt=0, le=60, description="frames per second, for example 15.0")
     people: int = Field(4, ge=0, le=12, description="people at the same time at most, 0 to 12 (scene ceiling)")

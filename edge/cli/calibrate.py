@@ -357,12 +357,13 @@ def history(
 
     from edge.node.calibrate_records import history_lines, kept_data, store_for
 
-    store = store_for(name, _path(config))
+    path = _path(config)
+    store = store_for(name, path)
     kept = store.history(name)
     if as_json:
         lines = [json.dumps(kept_data(each), ensure_ascii=False) for each in kept]
     else:
-        lines = history_lines(name, kept, store.kind.again)
+        lines = history_lines(name, kept, store.kind.again, path)
     typer.echo("\n".join(lines))
 
 

@@ -45,6 +45,7 @@ from edge.node.calibrate_camera import (
 from edge.node.calibrate_camera_marks import (
     MarksError,
     SheetPlace,
+    check_places,
     marks_file,
     point_marks,
     point_of,
@@ -145,7 +146,7 @@ def save_still(asked: CameraAsked, path: Path) -> int:
         picture = _picture(asked)
     grid = path.with_name(f"{path.stem}-grid{path.suffix}")
     for name, data in ((path, encoded(picture, path)), (grid, encoded(with_pixel_grid(picture), path))):
-        with WholeFile(name) as file:
+        with WholeFile(name, private=True) as file:
             file.file.write(data)
     typer.echo(f"wrote {path}, {picture.shape[1]} x {picture.shape[0]}, and {grid} with lines to read pixels off")
     typer.echo(
@@ -239,7 +240,9 @@ def _marks(asked: CameraAsked) -> tuple[list[Mark], Picture | None, tuple[int, i
         size = asked.size
     check_shape(asked.camera, camera, size)
     tape_mm = asked.tape_mm or (FLOOR_TAPE_MM if site.board_mm is None else BOARD_TAPE_MM)
-    return [*point_marks(points, size, tape_mm), *_laid(asked, sheets, picture, tape_mm)], picture, size, site
+    marks = [*point_marks(points, size, tape_mm), *_laid(asked, sheets, picture, tape_mm)]
+    check_places(marks, site)
+    return marks, picture, size, site
 
 
 def _laid(asked: CameraAsked, sheets: list[SheetPlace], picture: Picture | None, tape_mm: float) -> list[Mark]:
@@ -283,7 +286,7 @@ def _save_check(
     if path is None:
         return
     data = encoded(with_map(picture, plane, site, marks, places_mm), path)
-    with WholeFile(path) as file:
+    with WholeFile(path, private=True) as file:
         file.file.write(data)
     typer.echo(f"wrote {path}: look whether the grid lies on the {'floor' if site.board_mm is None else 'board'}",
                err=asked.as_json)  # fmt: skip

@@ -26,7 +26,7 @@ def check(
     from edge.config.setup import load_setup
     from edge.config.summary import summary
 
-    typer.echo(summary(load_setup(path)))
+    typer.echo(summary(load_setup(path, camera_files=True)))
 
 
 @app.command()

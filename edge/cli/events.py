@@ -209,7 +209,11 @@ def tracks(
     from edge.stream.uplink.topics import Names
 
     node = load_setup(config).node
-    options = broker_options(node, config.parent, True, url, username, password_file, ca, certificate, key)
+    instead = (
+        "add `uplink: {broker: mqtts://...}` to the node file; how many people its own cameras see is in "
+        "`shelfedge monitor` too, without a broker"
+    )
+    options = broker_options(node, config.parent, True, url, username, password_file, ca, certificate, key, instead)
     assert options is not None, "a broker is wanted: either there is one, or it was said that there is none"
     ids = [*([node.node] if node.follows_people else []), *node.tracks.nodes] or [node.node]
     plain = as_json or not sys.stdout.isatty()

@@ -216,7 +216,8 @@ def camera_lines(view: MonitorView, columns: int, most: int) -> list[Text]:
     rest = ranked[most - 1 :]
     people = sum(camera.people or 0 for camera in rest)
     seeing = sum(camera.sound for camera in rest)
-    lines.append(Text(f"{seeing} of {len(rest)} {'more ' if lines else ''}cameras see, {people} people", no_wrap=True))
+    who = f"{people} {'person' if people == 1 else 'people'}"
+    lines.append(Text(f"{seeing} of {len(rest)} {'more ' if lines else ''}cameras see, {who}", no_wrap=True))
     return fitted(lines, columns, most)
 
 

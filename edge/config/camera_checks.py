@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from drivers.camera.options import misfits
+from edge.config.camera_schema import SHIPPED
 from edge.config.node_file import NodePieces
 from edge.config.wording import close_match, problem_at
 
@@ -49,3 +52,31 @@ def check_sight(pieces: NodePieces) -> None:
             tracks.add("nodes", f"{own} is this node itself; expected others (its own cameras' tracks count anyway)")
     if recording is not None and recording.values.get("frames_hz") and not pieces.cameras:
         recording.add("frames_hz", "expected cameras in this file; there is none whose pictures could be kept")
+
+
+def check_camera_files(pieces: NodePieces, folder: Path) -> None:
+    """Models, labels and videos that cameras name, relative to ``folder``, are there."""
+    for camera in pieces.cameras.values():
+        for attribute in ("model", "labels"):
+            named = camera.values.get(attribute)
+            if named is None or (attribute, named) == ("model", SHIPPED):
+                continue
+            if missing := _missing(folder / named):
+                camera.add(attribute, missing)
+        driver = camera.values.get("driver")
+        video = None if driver is None or driver.type != "video" else driver.options.get("file")
+        if isinstance(video, str) and (missing := _missing(folder / video)):
+            keys = ("driver", "file")
+            camera.problems.append(problem_at(camera.file, camera.path, camera.node, keys, missing))
+
+
+def _missing(path: Path) -> str:
+    """What is said of a file that isn't one; empty where it is there, or lies where we mustn't look."""
+    try:
+        there = path.is_file()
+    except OSError:
+        return ""
+    if there:
+        return ""
+    where = f"(looked in {path.absolute().parent})"
+    return f"expected a file, not a folder {where}" if path.is_dir() else f"there is no such file; put it there {where}"

@@ -16,6 +16,7 @@ from edge.config.ids import Id, Reference, Text
 from edge.config.quantity import Degrees, FloorMillimetres, HeightMillimetres
 from edge.config.section import Section
 
+SHIPPED = "shipped"  # as `model`: no file, but what comes with shelfedge
 LOOKS_AT_HINT = "expected floor (a ceiling camera), or the board that is in the picture, for example {board: shelf-1}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from calibration.record import BoardCalibration
 from edge.config.calibration_records import read_records, records_from_text
-from edge.config.camera_checks import check_cameras, check_sight
+from edge.config.camera_checks import check_camera_files, check_cameras, check_sight
 from edge.config.camera_records import camera_records_from_texts, read_camera_records
 from edge.config.cross_checks import check_drivers, check_live, check_node, check_skus, check_slots, check_uplink
 from edge.config.errors import ConfigError, Problem
@@ -45,11 +45,13 @@ class Setup:
         return {name: slot for name, slot in self.planogram.slots.items() if slot.board == board}
 
 
-def load_setup(path: Path, calibrated: bool = True) -> Setup:
+def load_setup(path: Path, calibrated: bool = True, camera_files: bool = False) -> Setup:
     """Read a node file with the planogram and the calibration it names.
 
     Args:
         calibrated: False leaves the calibration alone, for who is about to make a new one.
+        camera_files: models, labels and videos have to be there, too. A node runs without them, and says so in its
+            health.
     Raises:
         ConfigError: with every problem of all of them.
     """
@@ -63,6 +65,8 @@ def load_setup(path: Path, calibrated: bool = True) -> Setup:
     check_drivers(node)
     check_live(node)
     check_sight(node)
+    if camera_files:
+        check_camera_files(node, path.parent)
     check_uplink(node)
     planogram_text = _named_text(path, node, problems)
     planogram = _none_needed(node, planogram_text)

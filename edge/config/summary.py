@@ -32,7 +32,8 @@ def summary(setup: Setup) -> str:
         lines.append(f"  {name}: {', '.join(parts)}")
     for name, camera in node.cameras.items():
         parts = (f"driver {camera.driver.type}", f"looks at {camera.board or 'the floor'}")
-        parts += ("calibrated" if name in setup.cameras else "not calibrated",)
+        if name in setup.cameras or camera.driver.type != "simulated":  # a simulated one knows where it looks
+            parts += ("calibrated" if name in setup.cameras else "not calibrated",)
         parts += (f"model {camera.model}",) if camera.model is not None else ()
         lines.append(f"  {name}: {', '.join(parts)}")
     seen = any(camera.floor for camera in node.cameras.values()) or node.tracks.nodes

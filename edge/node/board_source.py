@@ -124,8 +124,18 @@ def check_board(setup: Setup, board: str, node_path: Path) -> None:
     if board in setup.node.boards:
         return
     guess = close_match(board, setup.node.boards)
-    hint = f"did you mean '{guess}'?" if guess else f"it has {', '.join(setup.node.boards)}"
+    hint = f"did you mean '{guess}'?" if guess else f"it has {', '.join(setup.node.boards) or 'none'}"
     raise UnknownBoardError(f"{node_path} has no board '{board}'; {hint}")
+
+
+def check_calibrated_thing(setup: Setup, name: str, node_path: Path) -> None:
+    """As `check_board`, for what has calibration records: boards and cameras."""
+    known = [*setup.node.boards, *setup.node.cameras]
+    if name in known:
+        return
+    guess = close_match(name, known)
+    hint = f"did you mean '{guess}'?" if guess else f"it has {', '.join(known)}"
+    raise UnknownBoardError(f"{node_path} has no board or camera '{name}'; {hint}")
 
 
 def hold_node(node_path: Path, setup: Setup) -> Hold | None:

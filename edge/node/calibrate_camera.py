@@ -62,6 +62,10 @@ def driver_of(name: str, camera: Camera, node_path: Path) -> CameraDriver:
     options = dict(camera.driver.options)
     if isinstance(options.get("file"), str):
         options["file"] = str(node_path.parent / str(options["file"]))
+    if camera.driver.type == "simulated":
+        from edge.node.simulated_cameras import scene_options
+
+        options = scene_options(camera)
     return build_camera(name, camera.driver.type, options)
 
 

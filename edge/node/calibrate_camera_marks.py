@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.camera_fit import Mark
+from calibration.camera_verdict import Site
 from calibration.tag_sheet import PAPERS, Paper, paper_of, place_of
 from edge.config.quantity import ANGLE, FLOOR
 from firmware_bridge.errors import ShelfedgeError
@@ -22,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 CLICK_SD_PX, TAG_SD_PX = 1.5, 0.25
 TURN_SD_RAD = math.radians(1.5)  # a bar of 150 mm laid along a joint or a line by eye
 MOST_LINES = 1000
+OFF_BOARD_MM = 100.0  # a mark may lie beside its board, and half the board's size more
+_PIXEL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 POINT_HINT = "expected a place and its pixel, for example '1200 mm, 300 mm = 812, 440'"
 SHEET_HINT = "expected a sheet's number, where its bar begins and points to, for example '2: 1200 mm, 300 mm, 90 deg'"
 POINT_COLUMNS = ("x_mm", "y_mm", "x_px", "y_px")
@@ -57,7 +60,7 @@ def point_of(text: str, number: int) -> Point:
     """A point as it stands on the command line. Raises MarksError."""
     place, equals, pixel = text.partition("=")
     x_mm, comma, y_mm = place.partition(",")
-    match = re.fullmatch(r"\s*(-?[0-9.]+)\s*,\s*(-?[0-9.]+)\s*(?:px)?\s*", pixel)
+    match = re.fullmatch(rf"\s*({_PIXEL})\s*,\s*({_PIXEL})\s*(?:px)?\s*", pixel)
     if not (equals and comma and match):
         raise MarksError(f"{POINT_HINT}; got '{text}'")
     try:
@@ -129,6 +132,21 @@ def point_marks(points: Sequence[Point], size: tuple[int, int], tape_mm: float) 
         at = point.x_mm, point.y_mm
         marks.append(Mark(point.name, at, 0.0, tape_mm, 0.0, np.zeros((1, 2)), pixel, CLICK_SD_PX))
     return marks
+
+
+def check_places(marks: Sequence[Mark], site: Site) -> None:
+    """Raises MarksError for a mark so far off its board that its place must be the store floor's."""
+    if site.board_mm is None:
+        return
+    for mark in marks:
+        for at_mm, side_mm in zip(mark.at_mm, site.board_mm, strict=True):
+            beside_mm = 0.5 * side_mm + OFF_BOARD_MM
+            if not -beside_mm <= at_mm <= side_mm + beside_mm:
+                raise MarksError(
+                    f"{mark.name}: {mark.at_mm[0]:g} mm, {mark.at_mm[1]:g} mm is far off board {site.what}, which is "
+                    f"{site.board_mm[0]:g} x {site.board_mm[1]:g} mm; expected a place on the board, measured from its "
+                    "left and its front edge as in slots, not on the store's floor"
+                )
 
 
 def sheet_marks(

@@ -16,7 +16,7 @@ from calibration.long_runs import long_run_words
 from calibration.record import BoardCalibration, CalibrationError, calibration_from_json
 from calibration.store import CalibrationStore, CameraStore, KeptRecord, R, RecordStore
 from edge.config.setup import load_setup
-from edge.node.board_source import check_board
+from edge.node.board_source import check_calibrated_thing
 from edge.node.calibrate import current_or_none, store_of
 
 _MARKS = {"points": "points", "tags": "sheets"}
@@ -31,7 +31,7 @@ def store_for(name: str, node_path: Path) -> CalibrationStore | CameraStore:
     boards = store_of(setup, node_path)
     if name in setup.node.cameras:
         return CameraStore(boards.folder)
-    check_board(setup, name, node_path)
+    check_calibrated_thing(setup, name, node_path)
     return boards
 
 
@@ -113,10 +113,10 @@ def _as_made(record: BoardCalibration | CameraRecord) -> BoardCalibration | Came
     return record.model_copy(update={"made": re.split(r"; imported |; no\. ", record.made)[0]})
 
 
-def history_lines(name: str, kept: Sequence[KeptRecord[Any]], again: str) -> list[str]:
-    """A line each, oldest first. ``again``: the command that makes a record, but for the name."""
+def history_lines(name: str, kept: Sequence[KeptRecord[Any]], again: str, node_path: Path) -> list[str]:
+    """A line each, oldest first. ``again``: the command that makes a record, but for the name and the node file."""
     if not kept:
-        return [f"{name} was never calibrated; do it with: {again} {name}"]
+        return [f"{name} was never calibrated; do it with: {again} {name} {node_path}"]
     return [_line(each) for each in kept]
 
 

@@ -12,6 +12,9 @@ STARTS_S = 10.0
 """A camera that has given no picture for so long since the node began doesn't only start."""
 FEW_SHARE = 0.8  # of the rate that the node file asks for
 RECENT_S = 120.0
+LATE_SHARE = 0.05
+LATE_FROM_S = 75.0
+"""The first pictures of a run are late: programs are still being loaded. They are in the last minute's for so long."""
 DISBELIEVED = 0.5
 _SEEN = {
     "frozen": (Fault.FROZEN, Verdict.FAIL, "the same picture again and again, without a sensor's noise"),
@@ -73,6 +76,14 @@ def _rates(facts: Mapping[str, Any], running_s: float) -> Iterator[Finding]:
     elif wanted and running_s > STARTS_S and fps < FEW_SHARE * wanted:
         evidence = f"{fps:.1f} pictures come a second, {wanted:g} are asked for"
         yield finding(Fault.FEW_PICTURES, Verdict.WARN, evidence, fps=float(fps))
+    late = facts.get("late")
+    if late and running_s > LATE_FROM_S and late["pictures"] > LATE_SHARE * late["of"]:
+        lost = "who took what" if facts["looks_at"] == "floor" else "what moved on its board"
+        evidence = (
+            f"{late['pictures']} of {late['of']} pictures in the last minute had been looked at {late['by_ms']:.0f} ms "
+            f"too late (in the median) to say {lost}"
+        )
+        yield finding(Fault.LATE_PICTURES, Verdict.WARN, evidence, late_ms=float(late["by_ms"]))
     if facts["refused"]:
         yield finding(Fault.FEW_PICTURES, Verdict.WARN, f"{facts['refused']} pictures couldn't be used; see the log")
 
@@ -83,7 +94,7 @@ def _missing(problem: str) -> Finding:
     if "calibrate" in problem:
         said, _, remedy = evidence.partition("; ")
         return Finding(Fault.NOT_CALIBRATED, Verdict.WARN, said, remedy)
-    return Finding(Fault.MODEL, Verdict.WARN, evidence, "")
+    return finding(Fault.MODEL, Verdict.WARN, evidence)
 
 
 def _running_s(report: Mapping[str, Any]) -> float:

@@ -183,6 +183,8 @@ def measured(part: PartVerdict) -> str:
         return f"{figures['lost']:.0f} samples lost" if figures.get("lost") else ""
     if part.kind is PartKind.CAMERA:
         names = {"fps": "{:.1f} pictures/s", "work_ms": "{:.1f} ms each", "people": "{:.0f} people"}
+        if figures.get("people") == 1:
+            names["people"] = "1 person"
         return "  ".join(text.format(figures[key]) for key, text in names.items() if key in figures)
     names = {"hottest_c": "{:.0f} °C", "disk_free_mb": "{:.0f} MB disk free", "outbox_pending": "{:.0f} pending"}
     return "  ".join(text.format(figures[key]) for key, text in names.items() if key in figures)

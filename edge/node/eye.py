@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -30,6 +31,8 @@ READ_EVERY_S = 0.02
 MOST_BEHIND = 8
 """Pictures that may wait to be looked at; of more than these only the newest are, so that the present isn't missed."""
 NOTICES_EVERY_NS = 500_000_000
+MOST_ASKING = 8  # for a still at the same time
+_Answer = queue.SimpleQueue[bytes | DriverError]
 
 
 class Looking(Protocol):
@@ -92,7 +95,8 @@ class Eye:
         self._asked_ns = 0
         self._said = ""
         self._gone = self._anew = False
-        self._still_asked: queue.SimpleQueue[queue.SimpleQueue[bytes | DriverError]] = queue.SimpleQueue()
+        self._asking: list[_Answer] = []  # who waits for a still; nobody who has given up
+        self._asking_lock = threading.Lock()
 
     def step(self) -> float:
         """Start the driver, or take what it has; how many seconds to wait before the next step. Never raises."""
@@ -110,12 +114,18 @@ class Eye:
 
     def still(self, timeout_s: float) -> bytes:
         """A JPEG of what the camera sees now, from any thread. Raises DriverError where there is none in time."""
-        answer: queue.SimpleQueue[bytes | DriverError] = queue.SimpleQueue()
-        self._still_asked.put(answer)
+        answer: _Answer = queue.SimpleQueue()
+        with self._asking_lock:
+            if len(self._asking) >= MOST_ASKING:
+                raise DriverError(f"{self.camera}: {MOST_ASKING} others wait for a picture of it; ask again later")
+            self._asking.append(answer)
         try:
             found = answer.get(timeout=timeout_s)
         except queue.Empty:
             raise DriverError(f"{self.camera}: it gave no picture within {timeout_s:g} s") from None
+        finally:
+            with self._asking_lock:
+                self._asking = [each for each in self._asking if each is not answer]
         if isinstance(found, DriverError):
             raise found
         return found
@@ -184,8 +194,8 @@ class Eye:
             log.info("%s: the video has been played to its end", self.camera)
         if self._wait_s > FIRST_WAIT_S and now_ns - self._started_ns > GOOD_FOR_S * 1e9:
             self._wait_s = FIRST_WAIT_S
-        while not self._still_asked.empty():
-            self._answer_still(driver, self._still_asked.get())
+        if self._asking:
+            self._answer_stills(driver)
         if now_ns - self._asked_ns >= NOTICES_EVERY_NS:
             self._asked_ns = now_ns
             self._hear(driver)
@@ -207,13 +217,22 @@ class Eye:
         self._told.sightings(frame, sightings)
         people = sum(isinstance(each, TrackPoint) for each in sightings) if self._floor else None
         self.facts.saw(frame, people, time.thread_time_ns() - begun_ns)
+        self.facts.told(frame.time_ns, self._clock())
         return True
 
-    def _answer_still(self, driver: CameraDriver, answer: queue.SimpleQueue[bytes | DriverError]) -> None:
+    def _answer_stills(self, driver: CameraDriver) -> None:
+        """One for all who ask; whatever it fails with is their affair, and the camera goes on."""
+        with self._asking_lock:
+            asking, self._asking = self._asking, []
+        found: bytes | DriverError
         try:
-            answer.put(driver.still())
+            found = driver.still()
         except DriverError as error:
-            answer.put(error)
+            found = error
+        except Exception as error:  # noqa: BLE001
+            found = DriverError(f"{self.camera}: no picture could be made of what it sees: {error!r}")
+        for answer in asking:
+            answer.put(found)
 
     def _tell_problems(self, look: Looking) -> None:
         new = look.problems[len(self.facts.problems) :]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.frames import Frame, FrameFlag
 from drivers.notices import Notice
+from edge.fusion.sightings import SIGHT_DELAY_NS
 from edge.node.notice_book import NoticeBook
 
 NS_PER_S = 1_000_000_000
 RATE_OVER_NS = 10 * NS_PER_S
 _MOST_TIMES = 1500  # 10 s at the fastest rate there is, and some
+LATE_OVER_NS = 60 * NS_PER_S
+_MOST_AGES = 3600  # a minute at the fastest rate there is
 _SLOW = 0.05  # share of a new value in the mean of the work per frame
 STALLED_NS, LONG_NS = 2 * NS_PER_S, 10 * NS_PER_S
 VERDICTS = (
@@ -58,6 +62,7 @@ class EyeFacts:
     last_ns: int | None = None
     asked_ns: int = 0
     book: NoticeBook = field(default_factory=lambda: NoticeBook(()))
+    _ages_ns: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_AGES))  # when told, how old
     _times_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_TIMES))
 
     def saw(self, frame: Frame, people: int | None, work_ns: int) -> None:
@@ -73,6 +78,10 @@ class EyeFacts:
         self.people = people
         work_ms = work_ns / 1e6
         self.work_ms = work_ms if self.work_ms is None else self.work_ms + _SLOW * (work_ms - self.work_ms)
+
+    def told(self, time_ns: int, now_ns: int) -> None:
+        """What was seen at ``time_ns`` is on its way to fusion."""
+        self._ages_ns.append((now_ns, now_ns - time_ns))
 
     def left_out(self, frames: int, now_ns: int) -> None:
         """So many pictures weren't looked at."""
@@ -106,6 +115,7 @@ class EyeFacts:
             "skipped": self.skipped,
             "skipped_ago_s": skipped_ago,
             "refused": self.refused,
+            "late": self._late(now_ns),
             "starts": self.starts,
             "failures": self.failures,
             "problems": list(self.problems),
@@ -116,9 +126,21 @@ class EyeFacts:
         """No pictures come, though they were asked for; on a machine that is busy they only come late."""
         return self.asked_ns - last_ns > STALLED_NS or now_ns - last_ns > LONG_NS
 
+    def _late(self, now_ns: int) -> dict[str, float] | None:
+        """Of the last minute's pictures those that fusion doesn't wait for; None where there are none."""
+        ages_ns = [age_ns for at_ns, age_ns in tuple(self._ages_ns) if at_ns > now_ns - LATE_OVER_NS]
+        late_ns = [age_ns for age_ns in ages_ns if age_ns > SIGHT_DELAY_NS]
+        if not late_ns:
+            return None
+        return {"pictures": len(late_ns), "of": len(ages_ns), "by_ms": round(_by_ms(late_ns))}
+
     def _fps(self, now_ns: int) -> float:
         """Over the last seconds, from the pictures' own times."""
         times = [time_ns for time_ns in tuple(self._times_ns) if time_ns > now_ns - RATE_OVER_NS]
         if len(times) < 2:
             return 0.0
         return (len(times) - 1) * 1e9 / max(1, times[-1] - times[0])
+
+
+def _by_ms(ages_ns: list[int]) -> float:
+    return (statistics.median(ages_ns) - SIGHT_DELAY_NS) / 1e6

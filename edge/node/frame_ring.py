@@ -64,7 +64,7 @@ class FrameRing:
     """Keeps frames in ``folder``. No method raises, and only `flush` and `stop` wait.
 
     Args:
-        folder: made when it is needed.
+        folder: made when it is needed; it shows people, so nobody but the node's user and group may look into it.
         options: ``frames_hz``, ``frames_size_bytes`` and ``age_s`` count.
         boot, run, stamp, mono_ns: as `RingRecorder` has them.
     """
@@ -87,7 +87,8 @@ class FrameRing:
         self._period_ns = round(NS_PER_S / (options.frames_hz or 1.0))
         self._stamp = stamp
         self._mono_ns = mono_ns
-        self._folder = RingFolder(folder, int(options.frames_size_bytes), options.age_s, self._os_boot, self._now)
+        size_bytes = int(options.frames_size_bytes)
+        self._folder = RingFolder(folder, size_bytes, options.age_s, self._os_boot, self._now, private=True)
         self._cameras = {name: _Camera(JpegEncoder()) for name in setup.node.cameras}
         self._queue: deque[RecordedFrame | tuple[RunFacts, Setup]] = deque()
         self._queued_bytes = 0
@@ -245,6 +246,7 @@ class FrameRing:
             self._clock(first_ns),
             self._segment_number,
             first_ns + SEGMENT_S * NS_PER_S,
+            private=True,
         )
         return self._segment
 

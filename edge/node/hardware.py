@@ -104,6 +104,10 @@ class Hardware:
         options = dict(camera.driver.options)
         if camera.driver.type == "video" and isinstance(options.get("file"), str):
             options["file"] = str(self._folder / str(options["file"]))
+        if camera.driver.type == "simulated":
+            from edge.node.simulated_cameras import scene_options
+
+            options = scene_options(camera)
         return build_camera(name, camera.driver.type, options, clock=self._clock)
 
     def _foreseen(self, action: Action) -> None:

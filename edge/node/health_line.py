@@ -17,7 +17,7 @@ def health_line(report: Mapping[str, Any]) -> str:
     if cameras:
         seeing = sum(camera["state"] == "running" and not camera["verdict"] for camera in cameras.values())
         people = sum(camera["people"] or 0 for camera in cameras.values())
-        parts.append(f"{seeing} of {len(cameras)} cameras, {people} people")
+        parts.append(f"{seeing} of {len(cameras)} cameras, {people} {'person' if people == 1 else 'people'}")
     late_ms = report.get("loop", {}).get("late_p99_ms")
     if late_ms is not None:
         parts.append(f"loop p99 {late_ms:.1f} ms")

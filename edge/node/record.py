@@ -24,7 +24,7 @@ from edge.trace.format import EPOCH_NS
 from edge.trace.loss import Loss
 from edge.trace.reader import TraceReader
 from edge.trace.sighting import Sighting
-from edge.trace.whole_file import refuse_same_file
+from edge.trace.whole_file import WholeFile, refuse_same_file
 from edge.trace.writer import TraceWriter
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def write_piece(
 ) -> Written:
     """One trace out of a run's segments, with its setup, its clock and its gaps.
 
-    ``pictures``: the same run in the ring of frames; they are only taken along ``with_frames``.
+    ``pictures``: the same run in the ring of frames; they are only taken along ``with_frames``,
+    and then only its owner may read the trace.
     Raises NothingRecordedError when nothing lies in the piece, TraceFileError when the disk refuses.
     """
     run = piece.run
@@ -235,6 +236,7 @@ def write_piece(
                         epoch_ns=reading.epoch_ns,
                         attachments=attachments,
                         notes=_notes(run, written, piece),
+                        target=WholeFile(target, private=with_frames),
                     )
                 )
             writer.write_epoch(epoch)

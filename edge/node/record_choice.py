@@ -119,9 +119,12 @@ def ring_of(state_folder: Path, with_frames: bool = False) -> list[Run]:
 
 
 def pictures_of(state_folder: Path, piece: Piece) -> Run | None:
-    """The same run in the ring of pictures; None where the node has kept none of it."""
+    """The same run in the ring of pictures; None where the node has kept none of it, or we mustn't look."""
     same = (piece.run.facts.boot, piece.run.facts.run)
-    runs = runs_in(state_folder / FRAMES_FOLDER)
+    try:
+        runs = runs_in(state_folder / FRAMES_FOLDER)
+    except PermissionError:  # samples may be had all the same; who asks for pictures was told in `ring_of`
+        return None
     return next((run for run in runs if (run.facts.boot, run.facts.run) == same), None)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +75,17 @@ class RingFolder:
             by the wall clock if it was right both times, else from the time when they were first seen.
         os_boot: this start of the machine.
         now: the clocks.
+        private: others than its owner and group can't look into it.
     """
 
     def __init__(
-        self, path: Path, size_bytes: int, age_s: float, os_boot: str, now: Callable[[], ClockReading]
+        self,
+        path: Path,
+        size_bytes: int,
+        age_s: float,
+        os_boot: str,
+        now: Callable[[], ClockReading],
+        private: bool = False,
     ) -> None:
         self.path = path
         self.bytes = 0
@@ -86,6 +94,7 @@ class RingFolder:
         self._age_ns = round(age_s * NS_PER_S)
         self._os_boot = os_boot
         self._now = now
+        self._private = private
         self._ends: dict[int, _End] = {}
         self._first_seen_ns: dict[int, int] = {}
         self._last_serial = 0
@@ -96,7 +105,10 @@ class RingFolder:
 
     def next_path(self, facts: RunFacts, begin_ns: int, front_bytes: int) -> Path:
         """The next segment's name, with room for its front. Raises OSError."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o750 if self._private else 0o777, parents=True, exist_ok=True)
+        if self._private and (mode := stat.S_IMODE(self.path.stat().st_mode)) & 0o027:
+            with contextlib.suppress(PermissionError):  # another's folder: the files in it are closed all the same
+                self.path.chmod(mode & ~0o027)  # an older version made it for everybody
         names = segments_in(self.path)
         if not self._last_serial:
             _remove_empty_parts(names)

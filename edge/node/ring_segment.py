@@ -189,13 +189,15 @@ class SegmentFile:
     """Keeps `edge.trace.writer.TraceFile`: what has come to the disk stays, also when writing fails.
 
     ``part``: where it is written until it is finished. ``safe_bytes``: how much of it surely is on the disk.
+    ``private``: others than its owner and group can't read it.
     Raises OSError when the disk refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, private: bool = False) -> None:
         self.path = path
         self.part = path.with_name(path.name + ".part")
-        self.file = self.part.open("xb")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self.file = os.fdopen(os.open(self.part, flags, 0o640 if private else 0o666), "wb")
         self.safe_bytes = 0
 
     def sync(self) -> None:
@@ -266,7 +268,14 @@ class Segment:
     """
 
     def __init__(
-        self, path: Path, setup: Setup, facts: RunFacts, clock: ClockReading, number: int, border_ns: int
+        self,
+        path: Path,
+        setup: Setup,
+        facts: RunFacts,
+        clock: ClockReading,
+        number: int,
+        border_ns: int,
+        private: bool = False,
     ) -> None:
         self.facts = facts
         self.number = number
@@ -279,7 +288,7 @@ class Segment:
         self._sample_count = 0
         front: dict[str, str] = {**facts.values(), "segment": str(number), **_version()}
         notes = [(RECORDING_NOTE, front), (CLOCK_NOTE, clock.values())]
-        self._file = SegmentFile(path)
+        self._file = SegmentFile(path, private)
         self._writer = TraceWriter(path, setup, notes=notes, target=self._file)
 
     @property

@@ -19,7 +19,7 @@ from edge.stream.track_publisher import TrackPublisher
 from edge.stream.track_receiver import TrackReceiver
 from edge.stream.uplink.topics import Names
 from edge.trace.sighting import Sighting
-from edge.vision.look import MOST_RUNS, Look
+from edge.vision.look import MOST_RUNS, Look, Named
 
 
 class Sight:
@@ -43,6 +43,7 @@ class Sight:
         self._setup = setup
         self._folder = node_path.parent
         self._clock = clock
+        self._named = {camera: Named() for camera in node.cameras}
         self._run = secrets.randbelow(MOST_RUNS)
         tells = node.uplink is not None and node.tracks.publish and node.follows_people
         self._publisher = TrackPublisher(self._run) if tells else None
@@ -88,7 +89,7 @@ class Sight:
         return found
 
     def _look(self, camera: str) -> Looking:
-        return Look(camera, self._setup, self._run, self._folder)
+        return Look(camera, self._setup, self._run, self._folder, self._named[camera])
 
     def _new_link(self) -> TrackLink | None:
         node = self._setup.node

@@ -28,6 +28,11 @@ def simulated_records(setup: Setup) -> dict[str, CameraRecord]:
     }
 
 
+def scene_options(camera: Camera) -> dict[str, object]:
+    """A simulated camera's options: where they name no scene, it shows what the camera looks at."""
+    return {"scene": "ceiling" if camera.floor else "shelf", **camera.driver.options}
+
+
 def _record(name: str, camera: Camera) -> CameraRecord:
     wide, high = SimulatedCameraOptions.model_validate(camera.driver.options).size
     pinhole = PinholeCamera(Shop(wide, high))

@@ -20,11 +20,13 @@ def broker_options(
     ca_file: Path | None = None,
     certificate_file: Path | None = None,
     key_file: Path | None = None,
+    instead: str = "leave out --broker",
 ) -> UplinkOptions | None:
     """The node file's uplink with what was given in its place; files by absolute paths. None: no broker is wanted.
 
     ``folder`` is where the node file is. A username or a certificate of one's own takes the place of all that the node
-    shows; a broker of one's own is never shown the node's password. Raises CredentialError saying what to give.
+    shows; a broker of one's own is never shown the node's password. ``instead``: what helps where there is no broker
+    but --url. Raises CredentialError saying what to give.
     """
     if not broker and url is None:
         if any(given is not None for given in (username, password_file, ca_file, certificate_file, key_file)):
@@ -34,7 +36,7 @@ def broker_options(
     options = node.uplink
     if options is None:
         if url is None:
-            raise CredentialError(f"node {node.node} names no broker; give one with --url, or leave out --broker")
+            raise CredentialError(f"node {node.node} names no broker; give one with --url, or {instead}")
         options = UplinkOptions(broker=_checked(url, plaintext=False))
     options = with_absolute_files(options, folder)
     changes: dict[str, str | None] = {}

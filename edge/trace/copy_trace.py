@@ -11,7 +11,7 @@ from edge.trace.format import EPOCH_NS, LABELS
 from edge.trace.labels import labels_to_json
 from edge.trace.loss import losses_text
 from edge.trace.reader import TraceReader
-from edge.trace.whole_file import refuse_same_file
+from edge.trace.whole_file import WholeFile, refuse_same_file
 from edge.trace.writer import TraceWriter
 
 Progress = Callable[[int, int], None]
@@ -73,6 +73,11 @@ class _NothingToCopyError(TraceError):
     """Nothing was left to write."""
 
 
+def _is_private(path: Path) -> bool:
+    """Not everybody may read it: then nobody but us reads a copy, since there may be pictures of people in it."""
+    return not path.stat().st_mode & 0o004
+
+
 def _copy(
     reader: TraceReader,
     target: Path,
@@ -92,7 +97,12 @@ def _copy(
             if piece is not None:
                 writer = writer or stack.enter_context(
                     TraceWriter(
-                        target, reader.stored_setup, epoch_ns=epoch_ns, attachments=attachments, notes=reader.notes
+                        target,
+                        reader.stored_setup,
+                        epoch_ns=epoch_ns,
+                        attachments=attachments,
+                        notes=reader.notes,
+                        target=WholeFile(target, private=_is_private(reader.path)),
                     )
                 )
                 writer.write_epoch(piece)

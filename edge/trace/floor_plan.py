@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LEAST_STEP_NS = 100_000_000  # of a way: what is drawn, not what was measured
 MOST_POINTS = 400_000
 LEAST_SHARE = 0.05  # less probable people aren't joined to an event
-_NEAR_NS = 3_000_000_000
 Point = tuple[float, float]
 
 

@@ -16,16 +16,18 @@ class WholeFile:
     """Write to ``file``, then `finish` or `discard`. As a context manager: finishes, or discards on an exception.
 
     A former file of that name stays until `finish` replaces it; of a symbolic link, what it leads to is replaced.
+    ``private``: only its owner may read it, whatever the former one allowed: it shows people.
     Raises TraceFileError when the disk refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, private: bool = False) -> None:
         self.path = path
         self._target = writable_target(path)
         # A name of its own, opened only if it is new: whatever lies beside the target isn't ours to overwrite.
         self._part = self._target.with_name(f"{self._target.name}.{secrets.token_hex(4)}.part")
         try:
-            self.file = self._part.open("xb")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self.file = os.fdopen(os.open(self._part, flags, 0o600 if private else 0o666), "wb")
         except OSError as error:
             advice = "; make the folder first" if isinstance(error, FileNotFoundError) else ""
             raise TraceFileError(f"{path}: can't write here: {error.strerror}{advice}") from None

@@ -6,6 +6,7 @@ No threads and no clock: the same frames give the same sightings (P8).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +32,15 @@ SHIPPED = "shipped"
 """As a camera's `model`: the classifier that comes with shelfedge."""
 
 
+@dataclass(slots=True)
+class Named:
+    """The highest number that a camera has named anybody by in this run. Who comes after a new begin gets a higher one,
+    or two people would have one name.
+    """
+
+    highest: int = 0
+
+
 class _Watch(Protocol):
     """Turns frames of one size into sightings."""
 
@@ -45,17 +55,21 @@ class Look:
         setup: what the camera looks at, its record, what lies where.
         run: 0 to 65535, part of the tracks' names; others than those of an earlier start.
         folder: of the node file, which names the model relative to it; None: without the model.
+        named: the camera's, where another look of the same run may have been before this one.
     Attributes:
         problems: sentences about what is missing (a record, a model); what can be told without it is told.
     """
 
-    def __init__(self, camera: str, setup: Setup, run: int, folder: Path | None = None) -> None:
+    def __init__(
+        self, camera: str, setup: Setup, run: int, folder: Path | None = None, named: Named | None = None
+    ) -> None:
         self.problems: list[str] = []
         self._camera = camera
         self._setup = setup
         self._options: Camera = setup.node.cameras[camera]
         self._record: CameraRecord | None = setup.cameras.get(camera)
         self._run = run
+        self._named = named or Named()
         self._detector: Detector | None = None
         self._classifier: Classifier | None = None
         self._watch: _Watch | None = None
@@ -70,7 +84,7 @@ class Look:
             )
 
     def push(self, frame: Frame) -> list[Sighting]:
-        """What this frame tells. A frame of another size than the one before begins anew, with the next run's number.
+        """What this frame tells. A frame of another size than the one before begins anew, with new names.
 
         Raises FrameTimeError for a frame that is older than the one before; FrameShapeError for one that is no
         picture. Such frames change nothing.
@@ -78,15 +92,9 @@ class Look:
         if self._watch is None or frame.y.shape != self._shape:
             if frame.y.ndim != 2:
                 raise FrameShapeError(f"camera {self._camera}: luma has {frame.y.ndim} dimensions; expected two")
-            if self._watch is not None:
-                self._run = (self._run + 1) % MOST_RUNS
             self._shape, self._watch = frame.y.shape, self._new_watch(*frame.y.shape)
         try:
             return self._watch.push(frame)
-        except ModelError as error:
-            self._tell_model(str(error))
-            self._classifier = None
-            self._watch = self._new_watch(*frame.y.shape)
         except FloorPointsError as error:
             self.problems.append(f"{self._camera}: {error}; run `shelfedge calibrate camera {self._camera}`")
             self._watch = _NothingToTell()
@@ -95,12 +103,17 @@ class Look:
     def _new_watch(self, height: int, width: int) -> _Watch:
         plane = self._plane(width, height)
         if self._options.floor:
-            return _FloorWatch(f"{self._camera}.{self._run}", Tracker(plane), self._detector, self._tell_model)
+            prefix = f"{self._camera}.{self._run}"
+            return _FloorWatch(prefix, self._named, Tracker(plane), self._detector, self._tell_model)
         if plane is None:
             return _NothingToTell()
         from edge.vision.shelf import shelf_watcher
 
-        return _ShelfWatch(shelf_watcher(self._camera, self._setup, plane, self._classifier))
+        return _ShelfWatch(shelf_watcher(self._camera, self._setup, plane, self._classifier), self._give_up_classifier)
+
+    def _give_up_classifier(self, problem: str) -> None:
+        self._classifier = None
+        self._tell_model(problem)
 
     def _tell_model(self, problem: str) -> None:
         self.problems.append(f"{self._camera}: {problem}; the camera goes on without a model")
@@ -127,8 +140,11 @@ class Look:
 
 
 class _FloorWatch:
-    def __init__(self, prefix: str, tracker: Tracker, detector: Detector | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, prefix: str, named: Named, tracker: Tracker, detector: Detector | None, tell: Callable[[str], None]
+    ) -> None:
         self._prefix = prefix
+        self._named, self._after = named, named.highest
         self._tracker = tracker
         self._tell = tell
         self._people: PeopleWatch | None = None
@@ -145,17 +161,27 @@ class _FloorWatch:
         if people is not None and people.problem is not None and not self._told:
             self._told = True
             self._tell(people.problem)
-        points = (_point(f"{self._prefix}.{track.identity}", frame.time_ns, track) for track in tracks)
+        numbers = [self._after + track.identity for track in tracks]
+        self._named.highest = max([self._named.highest, *numbers])
+        points = (
+            _point(f"{self._prefix}.{number}", frame.time_ns, track)
+            for number, track in zip(numbers, tracks, strict=True)
+        )
         return [point for point in points if point is not None]
 
 
 class _ShelfWatch:
-    def __init__(self, watcher: ShelfWatcher) -> None:
+    def __init__(self, watcher: ShelfWatcher, tell: Callable[[str], None]) -> None:
         self._watcher = watcher
+        self._tell = tell
+        self._told = False
 
     def push(self, frame: Frame) -> list[Sighting]:
         """As `Look.push`."""
         look: ShelfLook | None = self._watcher.push(frame)
+        if self._watcher.problem and not self._told:
+            self._told = True
+            self._tell(self._watcher.problem)
         return [] if look is None else [look]
 
 

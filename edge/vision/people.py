@@ -81,7 +81,7 @@ class PeopleWatch:
             try:
                 found = self._detector.look(frame)
             except ModelError as error:
-                self.problem, self._detector = f"{error}; people are followed without it", None
+                self.problem, self._detector = str(error), None
                 return tracks
             self.looks += 1
             self._judge(tracks, found, frame)

@@ -59,7 +59,9 @@ Names = tuple[tuple[str, float], ...]
 
 
 class ItemNamer(Protocol):
-    """Names what a part of a frame shows (`edge.vision.shelf_names`)."""
+    """Names what a part of a frame shows (`edge.vision.shelf_names`). ``problem``: why it can't any more, or ""."""
+
+    problem: str
 
     def name(self, frame: Frame, left: int, top: int, width: int, height: int) -> tuple[tuple[str, float], ...]:
         """SKU and log likelihood ratio against what else might be on this board."""
@@ -122,6 +124,11 @@ class ShelfWatcher:
         step_s = min(max((frame.time_ns - self._last_ns) * 1e-9, 0.0), 1.0)
         self._last_ns = frame.time_ns
         return self._look(frame, now, step_s)
+
+    @property
+    def problem(self) -> str:
+        """Why items aren't named by a classifier any more; "" while all is well."""
+        return "" if self._namer is None else self._namer.problem
 
     def _begin(self, frame: Frame) -> None:
         height, width = frame.y.shape

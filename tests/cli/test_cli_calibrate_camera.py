@@ -73,6 +73,7 @@ def test_sheets_on_the_floor_become_a_record_that_knows_places_and_former_ones_c
     assert max(mark["error_mm"] for mark in told["marks"]) < 25.0
     assert "CALIBRATED" in done.stderr
     assert (node / "grid.png").read_bytes()[:4] == b"\x89PNG"
+    assert (node / "grid.png").stat().st_mode & 0o777 == 0o600, "it may show people"
     assert "calibration: calibration" in (node / "node.yaml").read_text()
     record = CameraStore(node / "calibration").current("aisle-1")
     assert record is not None
@@ -106,7 +107,7 @@ def test_one_sheet_isnt_enough_and_it_is_said_where_another_helps(shelfedge, nod
     assert done.returncode == 1
     assert "NOT CALIBRATED, nothing was changed" in done.stdout
     assert "put another sheet near" in done.stdout
-    assert not (node / "calibration" / "aisle-1.camera.json").exists()
+    assert not (node / "calibration").exists()
 
 
 def test_points_need_no_picture_and_are_checked_against_the_record_later(shelfedge, node):
@@ -183,11 +184,13 @@ def test_sheets_are_written_to_print_with_what_to_do(shelfedge, tmp_path):
 
 def test_a_still_of_the_camera_is_written_with_one_to_read_pixels_off(shelfedge, node):
     pytest.importorskip("av")
+    (node / "seen.jpg").touch(0o644)
     done = shelfedge("calibrate", "camera", "aisle-1", "--still", "seen.jpg", cwd=node)
     assert done.returncode == 0, done.stderr
     assert "seen.jpg, 320 x 240" in done.stdout
     for name in ("seen.jpg", "seen-grid.jpg"):
         assert (node / name).read_bytes()[:2] == b"\xff\xd8"
+        assert (node / name).stat().st_mode & 0o777 == 0o600, "it may show people"
 
 
 def test_a_board_that_is_called_camera_is_still_calibrated(shelfedge, node):
@@ -201,3 +204,11 @@ def test_a_board_that_is_called_camera_is_still_calibrated(shelfedge, node):
     assert "shelfedge calibrate run camera" in hinted.stderr
     done = shelfedge("calibrate", "run", "camera", "--weight", "2 g", cwd=node)
     assert "2 g is too light for camera" in done.stderr
+
+
+def test_what_has_no_records_is_said_with_what_has_and_how_they_are_made(shelfedge, node):
+    wrong = shelfedge("calibrate", "history", "door", cwd=node)
+    assert wrong.returncode == 2
+    assert "no board or camera 'door'; it has aisle-1, aisle-2" in wrong.stderr
+    none = shelfedge("calibrate", "history", "aisle-1", "node.yaml", cwd=node)
+    assert "do it with: shelfedge calibrate camera aisle-1 node.yaml" in none.stdout

@@ -133,6 +133,9 @@ def test_record_gives_pictures_only_when_asked_and_says_so(shelfedge: Command, t
     with_frames = shelfedge("record", node, "-o", tmp_path / "b.mcap", "--run", "--frames")
     assert with_frames.returncode == 0, with_frames.stderr
     assert "which may show people" in with_frames.stderr
+    cut = shelfedge("trace", "cut", tmp_path / "b.mcap", "-o", tmp_path / "c.mcap", "--to", "5")
+    assert cut.returncode == 0, cut.stderr
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("b.mcap", "c.mcap")] == [0o600] * 2, "a piece too"
     counts = []
     for name in ("a.mcap", "b.mcap"):
         with TraceReader(tmp_path / name) as reader:

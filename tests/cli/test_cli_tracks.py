@@ -28,7 +28,8 @@ DEADLINE_S = 30.0
 def test_a_node_without_a_broker_is_refused_with_what_to_give(shelfedge: Command) -> None:
     done = shelfedge("events", "tracks", demo_node_path())
     assert (done.returncode, done.stdout) == (1, "")
-    assert "node bay-12 names no broker; give one with --url" in done.stderr
+    assert "node bay-12 names no broker; give one with --url, or add `uplink:" in done.stderr
+    assert "--broker" not in done.stderr, "this command has no such option"
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto (apt-get install mosquitto)")

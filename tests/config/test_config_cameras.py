@@ -251,3 +251,27 @@ def test_a_node_file_with_cameras_is_checked_without_what_they_need(write: Write
         "print([name for name in ('numpy', 'numba', 'av', 'drivers.camera.build') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_files_that_cameras_name_are_missed_all_at_once_but_only_by_who_asks(write: Write, tmp_path: Path) -> None:
+    """`config check` asks; a node runs without them."""
+    path = write(NODE + CAMERAS)
+    load_setup(path)
+    with pytest.raises(ConfigError) as caught:
+        load_setup(path, camera_files=True)
+    told = {problem.key_path: problem.expected for problem in caught.value.problems}
+    assert set(told) == {"cameras.aisle-1.model", "cameras.aisle-1.labels", "cameras.eye.driver.file"}
+    assert all(problem.line for problem in caught.value.problems)
+    for name in ("person.tflite", "person.txt", "tuesday.mp4"):
+        (path.parent / name).touch()
+    load_setup(path, camera_files=True)
+    load_setup(
+        write(NODE + CAMERAS.replace("model: person.tflite, labels: person.txt", "model: shipped")), camera_files=True
+    )
+
+
+def test_a_simulated_camera_isnt_called_uncalibrated(write: Write) -> None:
+    """It knows where it looks, and works; others are told of."""
+    told = summary(load_setup(write(NODE + CAMERAS + "  door: {driver: simulated, looks_at: floor}\n"))).splitlines()
+    assert [line for line in told if "door:" in line] == ["  door: driver simulated, looks at the floor"]
+    assert "not calibrated" in next(line for line in told if "aisle-1:" in line)

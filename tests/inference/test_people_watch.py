@@ -132,5 +132,5 @@ def test_a_detector_that_fails_is_given_up_and_people_are_followed_without_it() 
     alone, watch = Tracker(), PeopleWatch(Tracker(), _Failing(3))
     for seen in ceiling_scene(SHOP, 3, 6.0):
         assert watch.push(seen.frame) == alone.push(seen.frame)
-    assert watch.problem == "people.tflite: gave up; people are followed without it"
+    assert watch.problem == "people.tflite: gave up"
     assert watch.looks == 3

@@ -8,12 +8,14 @@ from collections import deque
 import numpy as np
 import pytest
 
+from calibration.camera_verdict import Site
 from calibration.tag_sheet import PAPERS
 from drivers.frames import Frame
 from edge.node.calibrate_camera_marks import (
     MarksError,
     Point,
     SheetPlace,
+    check_places,
     marks_file,
     point_marks,
     point_of,
@@ -36,7 +38,8 @@ def test_points_and_sheets_are_read_with_their_units():
         ("1200 mm, 300 mm", "expected a place and its pixel"),
         ("1200 mm = 812, 440", "expected a place and its pixel"),
         ("1200 mm, 300 mm = 812", "expected a place and its pixel"),
-        ("1200 mm, 300 mm = 1.2.3, 440", "expected a place and its pixel"),
+        ("1200 mm, 300 mm = 1.2.3, 440", "^expected a place and its pixel"),
+        ("1200 mm, 300 mm = 1..2, 100", "^expected a place and its pixel"),
         ("", "expected a place and its pixel"),
     ],
 )
@@ -194,3 +197,16 @@ def test_lines_to_read_pixels_off_are_drawn_where_they_say():
     assert (drawn[300, 200] != 128).any()
     assert (drawn[310, 215] == 128).all()
     assert (grey == 128).all()
+
+
+@pytest.mark.parametrize(("x_mm", "y_mm"), [(4000.0, 300.0), (400.0, 3000.0), (-560.0, 100.0), (100.0, 710.0)])
+def test_a_place_on_the_store_floor_is_none_on_a_board(x_mm, y_mm):
+    marks = point_marks([Point("point 1", x_mm, y_mm, 10.0, 10.0)], (320, 240), 2.0)
+    with pytest.raises(MarksError, match=r"is far off board b1, which is 900 x 400 mm; .*its left and its front edge"):
+        check_places(marks, Site("b1", (900.0, 400.0)))
+    check_places(marks, Site("floor"))
+
+
+def test_a_mark_may_lie_beside_its_board():
+    corners = [Point("a", -100.0, -50.0, 1.0, 1.0), Point("b", 1300.0, 650.0, 90.0, 90.0)]
+    check_places(point_marks(corners, (320, 240), 2.0), Site("b1", (900.0, 400.0)))

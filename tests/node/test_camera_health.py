@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +28,13 @@ from drivers.frames import Frame
 from edge.cli.monitor_parts import camera_lines, event_lines
 from edge.cli.monitor_screen import Look, frame
 from edge.config.setup import load_setup
+from edge.node.calibrate_camera import driver_of
 from edge.node.camera_verdicts import camera_findings, camera_parts, camera_problems
 from edge.node.diagnose import Gathered
 from edge.node.diagnose_cameras import stills_of
 from edge.node.diagnose_report import report_html
 from edge.node.diagnose_sources import Source, diagnosed
-from edge.node.diagnose_text import diagnosis_text
+from edge.node.diagnose_text import diagnosis_text, measured
 from edge.node.eye import Eye
 from edge.node.hardware import Hardware
 from edge.node.health_line import health_line
@@ -93,7 +95,7 @@ def test_each_fault_is_a_sentence_with_its_remedy(kind, word, remedy) -> None:
 def test_a_sound_camera_is_no_problem() -> None:
     found = report_of(None, 14.0)
     assert problems_of(found) == []
-    assert "1 of 1 cameras, 1 people" in health_line(found)
+    assert "1 of 1 cameras, 1 person" in health_line(found)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,7 @@ def test_a_sound_camera_is_no_problem() -> None:
 def test_what_else_may_be_is_named_too(other, fault, verdict) -> None:
     (found,) = camera_findings({**WELL, **other}, 60.0)
     assert (found.fault, found.verdict) == (fault, verdict)
+    assert found.remedy
     told = list(camera_problems({"cameras": {"c1": {**WELL, **other}}, "running_s": 60.0}))
     assert len(told) == (verdict is not Verdict.PASS)
 
@@ -196,6 +199,9 @@ def test_the_monitor_shows_what_each_camera_sees() -> None:
     assert "✗ camera bad  MOVED" in text
     few = [line.plain for line in camera_lines(view, 80, 2)]
     assert few == ["✗ camera bad  MOVED", "4 of 4 more cameras see, 8 people"]
+    lone = Monitor(Told({"c1": {**WELL, "people": 1}, "c2": {**WELL, "people": 0}}))
+    lone.update()
+    assert [line.plain for line in camera_lines(lone.view(5), 80, 1)] == ["2 of 2 cameras see, 1 person"]
     assert all(line.cell_len <= 30 for line in camera_lines(view, 30, 3))
 
 
@@ -225,6 +231,49 @@ def test_a_node_without_cameras_pays_nothing(tmp_path: Path) -> None:
         found.append(done.stdout.strip())
     assert found[0] == "[]"
     assert "edge.vision.look" in found[1], "the test would see them"
+
+
+def test_pictures_that_come_too_late_for_who_are_named_with_what_to_do() -> None:
+    """P7: a metric that nobody reads is no warning."""
+    busy = {**WELL, "late": {"pictures": 300, "of": 900, "by_ms": 240}}
+    (sentence,) = camera_problems({"cameras": {"c1": busy}, "running_s": 600.0})
+    assert sentence.startswith("c1: 300 of 900 pictures in the last minute")
+    assert "240 ms too late (in the median) to say who took what" in sentence
+    assert "too busy" in sentence
+    (found,) = camera_findings({**busy, "looks_at": "b1"}, 600.0)
+    assert found.fault is Fault.LATE_PICTURES
+    assert "what moved on its board" in found.evidence
+    assert list(camera_findings(busy, 20.0)) == [], "while it starts"
+    few = {**WELL, "late": {"pictures": 3, "of": 900, "by_ms": 240}}
+    assert list(camera_findings(few, 600.0)) == []
+
+
+def test_a_simulated_camera_shows_what_it_looks_at(tmp_path: Path) -> None:
+    cameras = (
+        "cameras:\n  s1: {driver: simulated, looks_at: {board: b1}}\n"
+        "  s2: {driver: {type: simulated, scene: shelf}, looks_at: {board: b1}}\n"
+        "  s3: {driver: {type: simulated, scene: ceiling}, looks_at: {board: b1}}\n"
+    )
+    path = write_node(tmp_path, cameras)
+    setup = load_setup(path)
+    hardware = Hardware(setup, path, 1, time.monotonic_ns)
+    for make in (hardware.make_camera, lambda name: driver_of(name, setup.node.cameras[name], path)):
+        first = {}
+        for name in ("s1", "s2", "s3"):
+            camera = make(name)
+            camera.start()
+            first[name] = camera.read(time.monotonic_ns() + 1)[0].y
+            camera.stop()
+        assert np.array_equal(first["s1"], first["s2"])
+        assert not np.array_equal(first["s1"], first["s3"])
+
+
+def test_one_person_is_a_person() -> None:
+    report = {"cameras": {"c1": {**WELL, "people": 1}}, "running_s": 60.0}
+    (whole,) = camera_parts(report)
+    assert "1 person" in measured(whole)
+    (two,) = camera_parts({"cameras": {"c1": WELL}, "running_s": 60.0})
+    assert "2 people" in measured(two)
 
 
 def test_kinds_of_problems_stay_apart() -> None:

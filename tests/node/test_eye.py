@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 
 import pytest
@@ -12,7 +13,8 @@ from node_benches import ToldClock
 from drivers.errors import DriverError
 from drivers.frames import FrameFlag
 from drivers.notices import Notice
-from edge.node.eye import FIRST_WAIT_S, GOOD_FOR_S, LONGEST_WAIT_S, MOST_BEHIND, READ_EVERY_S, Eye
+from edge.fusion.sightings import SIGHT_DELAY_NS
+from edge.node.eye import FIRST_WAIT_S, GOOD_FOR_S, LONGEST_WAIT_S, MOST_ASKING, MOST_BEHIND, READ_EVERY_S, Eye
 
 
 class Bench:
@@ -203,3 +205,47 @@ def test_a_still_is_taken_for_who_asks_and_by_the_cameras_own_thread(bench: Benc
         bench.eye.step()
     asking.join()
     assert taken == [b"jpeg"]
+
+
+def test_who_gave_up_waiting_for_a_still_costs_nothing_later(bench: Bench) -> None:
+    """P4: a page that asks every second of a camera that hangs."""
+    for _ in range(3 * MOST_ASKING):
+        with pytest.raises(DriverError, match="no picture within"):
+            bench.eye.still(0.0)
+    made: list[int] = []
+    bench.ceiling.newest("c1").still = lambda: made.append(1) or b"jpeg"
+    bench.see(bench.clock())
+    assert made == []
+
+
+def test_not_more_than_a_few_wait_for_a_still(bench: Bench) -> None:
+    bench.eye._asking = [queue.SimpleQueue() for _ in range(MOST_ASKING)]
+    with pytest.raises(DriverError, match="ask again later"):
+        bench.eye.still(0.0)
+
+
+def test_a_still_that_fails_doesnt_cost_the_camera(bench: Bench) -> None:
+    """P3."""
+
+    def broken() -> bytes:
+        raise MemoryError("a large picture")
+
+    bench.ceiling.newest("c1").still = broken
+    answer = queue.SimpleQueue()
+    bench.eye._asking.append(answer)
+    bench.see(bench.clock())
+    told = answer.get_nowait()
+    assert isinstance(told, DriverError)
+    assert "a large picture" in str(told)
+    assert (bench.report()["state"], bench.report()["failures"]) == ("running", 0)
+
+
+def test_pictures_that_were_looked_at_too_late_for_fusion_are_counted_for_a_minute(bench: Bench) -> None:
+    bench.see(bench.clock() - SIGHT_DELAY_NS)
+    assert bench.report()["late"] is None
+    for age_ms in (500, 600, 700):
+        bench.clock.ns += S
+        bench.see(bench.clock() - age_ms * S // 1000)
+    assert bench.report()["late"] == {"pictures": 3, "of": 4, "by_ms": 200}
+    bench.clock.ns += 60 * S
+    assert bench.report()["late"] is None

@@ -22,7 +22,9 @@ from edge.fusion.engine import Fusion
 from edge.node.frame_ring import FrameRing
 from edge.node.playback import Playback
 from edge.node.record import Piece, Run, runs_in, write_piece
+from edge.node.record_choice import pictures_of
 from edge.node.recording import Recording
+from edge.node.ring_segment import RunFacts
 from edge.stream.jsonl import event_to_line
 from edge.trace.epoch import Epoch
 from edge.trace.event import Event
@@ -167,6 +169,32 @@ def _frame(k: int, rate_hz: float = 15.0) -> Frame:
     return Frame("aisle", BEGIN_NS + round(k * S / rate_hz), k, luma)
 
 
+def others_may_read(folder: Path) -> list[Path]:
+    """Of a folder with pictures of people and what is in it: what more than its owner and group may look into."""
+    return [path for path in [folder, *folder.iterdir()] if path.stat().st_mode & 0o027]
+
+
+def test_a_folder_of_pictures_that_was_open_to_everybody_is_closed(tmp_path: Path) -> None:
+    """Privacy: it shows people; also the segment that is still being written."""
+    (tmp_path / "frames").mkdir(mode=0o755)
+    setup = _camera_setup(15.0)
+    ring = FrameRing(tmp_path / "frames", setup, setup.node.recording, 7, stamp, mono_ns=ToldClock().mono_ns)
+    ring.give(_frame(0))
+    assert ring.flush()
+    assert [path.suffix for path in (tmp_path / "frames").iterdir()] == [".part"]
+    assert others_may_read(tmp_path / "frames") == []
+    assert ring.stop()
+
+
+def test_samples_may_be_had_by_who_mustnt_see_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(folder: Path) -> list[Run]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    run = Run(RunFacts("n", 7, 1, ""), [])
+    monkeypatch.setattr("edge.node.record_choice.runs_in", refused)
+    assert pictures_of(tmp_path, Piece(run)) is None
+
+
 def test_pictures_are_kept_only_where_they_are_asked_for(tmp_path: Path) -> None:
     """Privacy: by default there isn't even a folder for them."""
     for rate in (None, 5.0):
@@ -180,6 +208,7 @@ def test_pictures_are_kept_only_where_they_are_asked_for(tmp_path: Path) -> None
         told = recording.state().get("frames")
         recording.stop()
         assert (folder / "frames").exists() == (rate is not None) == (told is not None)
+    assert others_may_read(tmp_path / "5.0" / "frames") == []
     [run] = runs_in(tmp_path / "5.0" / "frames")
     with TraceReader(run.segments[0].path) as reader:
         times = [f.time_ns for epoch in reader.whole_epochs() for f in epoch.frames]
@@ -205,8 +234,13 @@ def test_record_takes_pictures_along_only_when_told_so(tmp_path: Path) -> None:
     piece = Piece(run, BEGIN_NS + 2 * S, BEGIN_NS + 5 * S)
     without = write_piece(piece, tmp_path / "a.mcap", None, pictures)
     assert (without.frames, without.frames_kept) == (0, True)
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    (tmp_path / "b.mcap").touch(0o644)
     taken = write_piece(piece, tmp_path / "b.mcap", None, pictures, with_frames=True)
     assert taken.frames == 45
+    assert (tmp_path / "b.mcap").stat().st_mode & 0o777 == 0o600, "it shows people"
+    assert (tmp_path / "a.mcap").stat().st_mode & 0o777 == ordinary.stat().st_mode & 0o777
     assert taken.samples == without.samples
     with TraceReader(tmp_path / "b.mcap") as reader:
         for epoch in reader.whole_epochs():

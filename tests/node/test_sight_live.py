@@ -12,6 +12,7 @@ import pytest
 from eye_benches import write_node
 from node_benches import MS, Kept, S, ToldClock, at_once
 
+from drivers.camera.scenes.ceiling import Shop, ceiling_scene
 from drivers.notices import Notice
 from drivers.samples import SampleBlock
 from drivers.simulated.shopper import RandomShopper
@@ -19,7 +20,9 @@ from edge.config.setup import Setup, load_setup
 from edge.fusion.engine import Fusion
 from edge.fusion.replay import replay
 from edge.node.boards import Boards
+from edge.node.hardware import Hardware
 from edge.node.loop import FusionLoop
+from edge.node.sight import Sight
 from edge.node.simulate import physics_for, simulated_blocks
 from edge.stream.jsonl import event_to_line
 from edge.trace.event import Status
@@ -28,6 +31,7 @@ from edge.trace.sighting import Sighting, TrackPoint
 from edge.trace.writer import TraceWriter
 
 SECONDS = 12
+CAMERAS = ("c1", "c2")
 
 
 @cache
@@ -134,3 +138,22 @@ def test_a_sighting_of_a_time_that_hasnt_come_is_left_out(folder: Path) -> None:
     loop = FusionLoop(boards, Fusion(setup), kept, clock, clock.sleep, lambda: seen)
     loop.round()
     assert (kept.sightings, loop.sighted_wrong) == ([], 1)
+
+
+def test_all_looks_of_a_camera_share_its_names(tmp_path: Path) -> None:
+    """A driver that hung and was started again must not give somebody else's name to the next person."""
+    path = write_node(
+        tmp_path, "cameras:\n" + "".join(f"  {c}: {{driver: simulated, looks_at: floor}}\n" for c in CAMERAS)
+    )
+    hardware = Hardware(load_setup(path), path, 1, lambda: 0)
+    sight = Sight(hardware.setup, path, hardware.make_camera, lambda: 0, lambda _: None)
+    shop = Shop(160, 120, people=2)
+    pictures = list(ceiling_scene(shop, 21, 5.0, "c1"))
+    runs = []
+    for camera in (CAMERAS[0], CAMERAS[0], CAMERAS[1]):
+        look = sight.eyes._look(camera)
+        told = [seen for each in pictures for seen in look.push(each.frame)]
+        runs.append({seen.track.split(".", 1)[1] for seen in told if isinstance(seen, TrackPoint)})
+    assert runs[0]
+    assert not runs[0] & runs[1]
+    assert runs[2] == runs[0], "each camera counts for itself"

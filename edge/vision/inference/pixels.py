@@ -42,11 +42,6 @@ def pixel_table(
     return np.asarray(real.astype(dtype))
 
 
-def _apart(usual: Range, low: float, high: float) -> float:
-    """How badly an input that can hold ``low`` to ``high`` fits a usual range, by that range."""
-    return (abs(usual[0] - low) + abs(usual[1] - high)) / (usual[1] - usual[0])
-
-
 def _spread(black_to_white: Range) -> npt.NDArray[np.float64]:
     black, white = black_to_white
     return (black + (white - black) * BYTES / 255.0)[:, None]
