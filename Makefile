@@ -18,8 +18,8 @@ help:
 	@echo "make lint    format, lint and types"
 	@echo "make hil     the tests of real boards: make hil BENCH=my.yaml (see hil/rig/bench.yaml); else the emulator"
 	@echo "make bench   sensing quality, peers, speed and cost, an hour of the link, 50 cut flashes, events from outbox to"
-	@echo "             broker, 200 kills, a node's day, 500 calibrations, faults to be named (some two hours);"
-	@echo "             pictures and tables in out/"
+	@echo "             broker, 200 kills, a node's day, 500 calibrations, cameras, faults to be named (some three"
+	@echo "             hours); pictures and tables in out/"
 	@echo "make venv    only set up .venv"
 	@echo "make clean   remove everything that make made, .venv too"
 
