@@ -64,7 +64,8 @@ bench: .venv/.bench tools
 	@$(PYTHON) -m hil.camera_calibration
 	@$(PYTHON) -m hil.products
 	@$(PYTHON) -m hil.who
-	@$(PYTHON) -m hil.shelf_camera
+	@$(PYTHON) -m hil.shelf_camera --faults good --scenes 5 --minutes 3
+	@$(PYTHON) -m hil.shelf_camera --kinds one-cell --scenes 3 --minutes 2.5
 	@$(PYTHON) -m hil.diagnosis_matrix
 	@$(PYTHON) -m hil.node_faults
 
