@@ -23,11 +23,6 @@ CAMERA_RECORD = ".camera.json"
 _AGAIN = "calibrate the camera again: shelfedge calibrate camera"
 
 
-def camera_record_file(folder: Path, camera: str) -> Path:
-    """Where a camera's record lies in the calibration folder."""
-    return folder / f"{camera}{CAMERA_RECORD}"
-
-
 def read_camera_records(folder: Path, node: NodePieces, problems: list[Problem]) -> dict[str, CameraRecord]:
     """The records by camera that a calibration folder holds. What is wrong with them is added to ``problems``.
 

@@ -17,7 +17,6 @@ from config_texts import NODE, PLANOGRAM, Write
 from calibration.camera_record import CameraRecord, camera_to_json
 from drivers.camera.build import KINDS
 from drivers.camera.options import OPTIONS
-from edge.config.camera_records import camera_record_file
 from edge.config.camera_schema import Place
 from edge.config.driver_schema import CAMERA_DRIVER_TYPES
 from edge.config.errors import ConfigError
@@ -158,7 +157,7 @@ def test_a_ceiling_node_needs_neither_boards_nor_a_planogram(write: Write) -> No
 def test_a_camera_record_is_found_by_its_name_and_boards_records_beside_it_too(write: Write) -> None:
     path = write(PLACED + CAMERAS + "calibration: cal\n")
     (path.parent / "cal").mkdir()
-    camera_record_file(path.parent / "cal", "aisle-1").write_text(record())
+    (path.parent / "cal" / "aisle-1.camera.json").write_text(record())
     setup = load_setup(path)
     assert setup.cameras["aisle-1"].size == (320, 240)
     assert list(setup.cameras) == ["aisle-1"]
@@ -185,7 +184,7 @@ def test_a_camera_record_that_doesnt_fit_is_told_with_its_file(
 ) -> None:
     path = write(PLACED + CAMERAS + "calibration: cal\n")
     (path.parent / "cal").mkdir()
-    file = camera_record_file(path.parent / "cal", "aisle-1")
+    file = path.parent / "cal" / "aisle-1.camera.json"
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_setup(path)
@@ -198,7 +197,7 @@ def test_a_camera_record_that_doesnt_fit_is_told_with_its_file(
 def test_records_of_cameras_that_were_taken_away_are_told_only_where_there_are_cameras(write: Write) -> None:
     path = write(PLACED + CAMERAS + "calibration: cal\n")
     (path.parent / "cal").mkdir()
-    camera_record_file(path.parent / "cal", "aisle-9").write_text(record("aisle-9"))
+    (path.parent / "cal" / "aisle-9.camera.json").write_text(record("aisle-9"))
     ((_, key, said),) = problems(path)
     assert key == "camera"
     assert "no such camera" in said
